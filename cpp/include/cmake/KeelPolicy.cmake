@@ -1,0 +1,1 @@
+# keel_add_policy(): filled by the policy kit
