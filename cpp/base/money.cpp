@@ -11,9 +11,9 @@ constexpr NanoUsd kComponentRounding{2};
 }
 
 std::string to_usd_text(NanoUsd amount) {
-  unsigned __int128 magnitude =
-      amount.value < 0 ? static_cast<unsigned __int128>(-__int128{amount.value})
-                       : static_cast<unsigned __int128>(amount.value);
+  unsigned __int128 magnitude = amount.value < 0
+                                    ? static_cast<unsigned __int128>(-__int128{amount.value})
+                                    : static_cast<unsigned __int128>(amount.value);
   char text[48];
   std::snprintf(text, sizeof text, "%s%" PRIu64 ".%09" PRIu64, amount.value < 0 ? "-" : "",
                 static_cast<uint64_t>(magnitude / 1'000'000'000),

@@ -25,8 +25,12 @@ constexpr NanoUsd operator+(NanoUsd a, NanoUsd b) {
 constexpr NanoUsd operator-(NanoUsd a, NanoUsd b) {
   return {detail::clamp_to_i64(__int128{a.value} - b.value)};
 }
-constexpr NanoUsd& operator+=(NanoUsd& a, NanoUsd b) { return a = a + b; }
-constexpr NanoUsd& operator-=(NanoUsd& a, NanoUsd b) { return a = a - b; }
+constexpr NanoUsd& operator+=(NanoUsd& a, NanoUsd b) {
+  return a = a + b;
+}
+constexpr NanoUsd& operator-=(NanoUsd& a, NanoUsd b) {
+  return a = a - b;
+}
 
 // "0.001234000" style text: dollars with up to nine decimals, trailing zeros cut.
 std::string to_usd_text(NanoUsd amount);

@@ -24,8 +24,12 @@ struct Duration {
   constexpr double seconds() const { return static_cast<double>(ns) / 1e9; }
 };
 
-constexpr Duration nanoseconds(int64_t n) { return {n}; }
-constexpr Duration microseconds(int64_t n) { return {detail::clamp_to_i64(__int128{n} * 1'000)}; }
+constexpr Duration nanoseconds(int64_t n) {
+  return {n};
+}
+constexpr Duration microseconds(int64_t n) {
+  return {detail::clamp_to_i64(__int128{n} * 1'000)};
+}
 constexpr Duration milliseconds(int64_t n) {
   return {detail::clamp_to_i64(__int128{n} * 1'000'000)};
 }
@@ -55,7 +59,9 @@ constexpr Duration operator-(Duration a, Duration b) {
 constexpr Duration operator*(Duration a, int64_t k) {
   return {detail::clamp_to_i64(__int128{a.ns} * k)};
 }
-constexpr Duration operator/(Duration a, int64_t k) { return {a.ns / k}; }
+constexpr Duration operator/(Duration a, int64_t k) {
+  return {a.ns / k};
+}
 
 // a * f for f >= 0, rounded towards zero, saturating.
 constexpr Duration scaled(Duration a, double f) {

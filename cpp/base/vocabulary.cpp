@@ -4,31 +4,50 @@ namespace keel {
 
 std::string_view name_of(Class c) {
   switch (c) {
-    case Class::ok: return "ok";
-    case Class::not_sent: return "not_sent";
-    case Class::broken: return "broken";
-    case Class::transient: return "transient";
-    case Class::throttled_key: return "throttled_key";
-    case Class::throttled_pool: return "throttled_pool";
-    case Class::exhausted: return "exhausted";
-    case Class::key_dead: return "key_dead";
-    case Class::key_model_denied: return "key_model_denied";
-    case Class::fatal: return "fatal";
-    case Class::context: return "context";
-    case Class::policy: return "policy";
-    case Class::provider_overload: return "provider_overload";
-    case Class::silent: return "silent";
-    case Class::unsupported: return "unsupported";
-    case Class::cancelled: return "cancelled";
+    case Class::ok:
+      return "ok";
+    case Class::not_sent:
+      return "not_sent";
+    case Class::broken:
+      return "broken";
+    case Class::transient:
+      return "transient";
+    case Class::throttled_key:
+      return "throttled_key";
+    case Class::throttled_pool:
+      return "throttled_pool";
+    case Class::exhausted:
+      return "exhausted";
+    case Class::key_dead:
+      return "key_dead";
+    case Class::key_model_denied:
+      return "key_model_denied";
+    case Class::fatal:
+      return "fatal";
+    case Class::context:
+      return "context";
+    case Class::policy:
+      return "policy";
+    case Class::provider_overload:
+      return "provider_overload";
+    case Class::silent:
+      return "silent";
+    case Class::unsupported:
+      return "unsupported";
+    case Class::cancelled:
+      return "cancelled";
   }
   return "unknown";
 }
 
 std::string_view name_of(Billed b) {
   switch (b) {
-    case Billed::no: return "no";
-    case Billed::yes: return "yes";
-    case Billed::maybe: return "maybe";
+    case Billed::no:
+      return "no";
+    case Billed::yes:
+      return "yes";
+    case Billed::maybe:
+      return "maybe";
   }
   return "unknown";
 }

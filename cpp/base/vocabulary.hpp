@@ -45,27 +45,28 @@ enum class Ended : uint8_t {
   unusable,  // a complete 2xx that is no answer: error inside, empty, unparsable, no choices
 };
 
-// A provider's own error words, brought to one list. `none`: no code, or one the table does not name.
+// A provider's own error words, brought to one list. `none`: no code, or one the table does not
+// name.
 enum class ErrorCode : uint8_t {
   none,
-  rate_limited,       // rate_limit_exceeded, rate_limit_error, RESOURCE_EXHAUSTED per minute
-  slow_down,          // OpenAI slow_down, Anthropic acceleration limit
-  exhausted,          // insufficient_quota, credit, spend and per-day limits
-  context_length,     // context_length_exceeded, prompt is too long, input token count
-  content_policy,     // content_policy_violation, content_filter as an error
-  overloaded,         // overloaded_error
-  timeout,            // timeout_error, DEADLINE_EXCEEDED
-  server_error,       // server_error, api_error, internal_error
-  authentication,     // authentication_error, invalid_api_key
-  permission,         // permission_error
-  not_found,          // model_not_found, not_found_error
-  invalid_request,    // invalid_request_error and other complaints about the request itself
+  rate_limited,     // rate_limit_exceeded, rate_limit_error, RESOURCE_EXHAUSTED per minute
+  slow_down,        // OpenAI slow_down, Anthropic acceleration limit
+  exhausted,        // insufficient_quota, credit, spend and per-day limits
+  context_length,   // context_length_exceeded, prompt is too long, input token count
+  content_policy,   // content_policy_violation, content_filter as an error
+  overloaded,       // overloaded_error
+  timeout,          // timeout_error, DEADLINE_EXCEEDED
+  server_error,     // server_error, api_error, internal_error
+  authentication,   // authentication_error, invalid_api_key
+  permission,       // permission_error
+  not_found,        // model_not_found, not_found_error
+  invalid_request,  // invalid_request_error and other complaints about the request itself
 };
 
 // What the provider asked us to do about a failure.
 struct RetryHint {
-  std::optional<Duration> after;      // the server's delay, parsed and sane, not yet capped
-  std::optional<bool> should_retry;   // x-should-retry
+  std::optional<Duration> after;     // the server's delay, parsed and sane, not yet capped
+  std::optional<bool> should_retry;  // x-should-retry
 };
 
 struct Outcome {
@@ -102,8 +103,8 @@ enum class Class : uint8_t {
 inline constexpr int kClassCount = 16;
 std::string_view name_of(Class c);
 
-// May the provider have billed this attempt? (SEMANTICS A2: no settles at 0, yes at the usage, maybe
-// at the full hold.)
+// May the provider have billed this attempt? (SEMANTICS A2: no settles at 0, yes at the usage,
+// maybe at the full hold.)
 enum class Billed : uint8_t { no, yes, maybe };
 std::string_view name_of(Billed b);
 

@@ -1,0 +1,111 @@
+#pragma once
+// A circuit breaker per target (SEMANTICS A5). A permit carries the epoch it was given in; a result
+// from an older epoch never changes the state. In half-open a permit is leased: one that never
+// comes back is a failure, so the breaker cannot stick.
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "base/vocabulary.hpp"
+#include "engine/window.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace keel::engine {
+
+struct BreakerSettings {
+  int consecutive = 5;        // failures in a row that open it; 0 switches the rule off
+  double failure_rate = 0.5;  // share of failures in the window; > 1 switches the rule off
+  double slow_rate = 0.8;     // share of slow successes in the window; > 1 switches it off
+  int min_requests = 10;      // results in the window before a rate counts
+  Duration window = seconds(30);
+  Duration open = seconds(5);  // first wait; doubles with every reopening
+  Duration open_max = seconds(15);
+  double jitter = 0.1;          // a wait is multiplied by U(1 - jitter, 1 + jitter)
+  int close_after = 3;          // trial successes that close it
+  int half_open_in_flight = 1;  // trials at once
+  bool recover_alone = true;  // true: half-open by itself when the wait is over; false: half_open()
+                              // is called by whoever probes (the relay's active health checks)
+};
+
+class Breaker {
+ public:
+  enum class State : uint8_t { closed, half_open, open, forced_open, disabled };
+  struct Permit {
+    uint64_t epoch = 0;
+    uint64_t id = 0;
+  };
+
+  explicit Breaker(BreakerSettings settings, uint64_t seed = 1);
+
+  State state() const { return state_; }
+  uint64_t epoch() const { return epoch_; }
+  const BreakerSettings& settings() const { return settings_; }
+
+  // Peeks: would admit() give a permit now?
+  bool would_admit(Instant now) const;
+  // A permit, or nothing. `lease` (the attempt's own time limit + 1 s) matters in half-open only.
+  std::optional<Permit> admit(Duration lease, Instant now);
+  // Returns the permit with what it found. Each permit is settled once; a second settle is ignored.
+  void settle(Permit permit, Effect effect, bool slow, Instant now);
+  // Counts a result of an epoch without returning a permit (a sole target records one result per
+  // request, at its end).
+  void record(uint64_t epoch, Effect effect, bool slow, Instant now);
+
+  // The wait of an open breaker is over (and recover_alone is false): probe, then call one of
+  // these.
+  bool recovery_due(Instant now) const;
+  void half_open(Instant now);
+  void wait_again(Instant now);  // the probe failed: the same wait once more
+  // Opens for a reason outside the results (three failed active probes).
+  void trip(Instant now);
+
+  // Fails half-open permits whose lease has run out.
+  void expire(Instant now);
+  // When time alone changes something: the end of the wait, or the earliest lease's end.
+  Instant wake_at() const;
+  // When an open breaker may be half-open at the earliest.
+  Instant open_until() const { return open_until_; }
+
+  void force_open();
+  void disable();  // admits everything, counts nothing
+  void reset(Instant now);
+
+  int trials_in_flight() const { return static_cast<int>(trials_.size()); }
+  // Permits given and given back (settled or expired), for the ledger of permits.
+  uint64_t permits_given() const { return given_; }
+  uint64_t permits_returned() const { return returned_; }
+
+ private:
+  struct Trial {
+    uint64_t id;
+    Instant until;
+  };
+  void judge(Effect effect, bool slow, Instant now);
+  void open(Instant now);
+  void close(Instant now);
+  void enter(State state);
+  Duration wait() const;
+
+  BreakerSettings settings_;
+  Random random_;
+  State state_ = State::closed;
+  uint64_t epoch_ = 1;
+  uint64_t next_id_ = 1;
+  uint64_t given_ = 0;
+  uint64_t returned_ = 0;
+  int run_ = 0;         // failures in a row
+  int successes_ = 0;   // trial successes since half-open
+  int reopenings_ = 0;  // k
+  Duration last_wait_;
+  Instant open_until_;
+  Instant closed_since_;
+  WindowCounts counts_;  // slots: results, failures, slow
+  std::vector<Trial> trials_;
+};
+
+std::string_view name_of(Breaker::State state);
+
+}  // namespace keel::engine
