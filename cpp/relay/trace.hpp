@@ -1,0 +1,61 @@
+#pragma once
+// Why each decision was made: one line from every stage that chooses, one record per attempt. The
+// text is written for a tired person; the records are what the ledger, the log and metrics agree on.
+
+#include "base/money.hpp"
+#include "base/time.hpp"
+#include "base/vocabulary.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace keel::relay {
+
+enum class Stage : uint8_t { begin, admit, look_up, choose, attempt, classify, settle, retry, respond };
+std::string_view name_of(Stage stage);
+
+struct TraceLine {
+  Instant at;
+  Stage stage = Stage::begin;
+  std::string text;
+};
+
+struct AttemptRecord {
+  AttemptId id = 0;
+  TargetIndex target = 0;
+  std::string provider;
+  std::string model;
+  std::string key;  // the key's label, never the key
+  Instant started;
+  std::optional<Instant> sent;  // nothing: a try that was never a send
+  Instant ended;
+  bool reused_connection = false;
+  int status = 0;
+  Class cls = Class::ok;
+  Billed billed = Billed::no;
+  std::optional<Usage> usage;
+  NanoUsd held;
+  NanoUsd posted;
+  bool estimated = false;  // posted without usage: the full hold
+};
+
+struct Trace {
+  std::string id;  // x-request-id
+  std::string route;
+  std::string tenant;
+  std::string model_asked;
+  Instant began;
+  Instant ended;
+  std::vector<TraceLine> lines;
+  std::vector<AttemptRecord> attempts;
+
+  void say(Stage stage, std::string text, Instant now) {
+    lines.push_back({now, stage, std::move(text)});
+  }
+  // One screen of text: every line with its time since the request began.
+  std::string explain() const;
+};
+
+}  // namespace keel::relay
