@@ -1,0 +1,41 @@
+#pragma once
+// One try at one target: what it took (permit, key lease, limits, hold) and what became of it. Taken
+// all or nothing by choose, given back exactly once by settle.
+
+#include "base/deadlines.hpp"
+#include "base/money.hpp"
+#include "base/vocabulary.hpp"
+#include "engine/breaker.hpp"
+#include "engine/budget.hpp"
+#include "engine/key_pool.hpp"
+
+#include <optional>
+
+namespace keel::relay {
+
+struct Attempt {
+  AttemptId id = 0;
+  uint32_t candidate = 0;  // index into the route's targets
+  TargetIndex target = 0;
+
+  engine::Breaker::Permit permit;
+  std::optional<engine::KeyPool::Lease> key;
+  int64_t tokens = 0;  // taken from tokens-per-minute limits
+  engine::HoldId hold = 0;
+  NanoUsd held;
+  std::optional<int64_t> clamped;  // max_tokens as sent, where money or a default limited it
+
+  Instant started;
+  std::optional<Instant> sent;
+  Instant limit;  // when it is given up
+  uint32_t limit_timer = UINT32_MAX;
+  uint32_t connect_timer = UINT32_MAX;
+
+  // What came of it, filled once.
+  Outcome outcome;
+  Body reply;
+  bool reused_connection = false;
+  Verdict verdict;
+};
+
+}  // namespace keel::relay

@@ -1,0 +1,121 @@
+#pragma once
+// One client request from arrival to answer: deadline, counters, money, trace. call.cpp is its life,
+// read top to bottom.
+
+#include "engine/router.hpp"
+#include "relay/attempt.hpp"
+#include "relay/delivery.hpp"
+#include "relay/events.hpp"
+#include "relay/trace.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace keel::relay {
+
+struct Engines;
+struct Survey;
+
+// What this request has learned about one of its route's targets.
+struct CandidateState {
+  bool over = false;     // never again in this request
+  bool avoid = false;    // only when nothing else is eligible
+  int attempts = 0;      // tries made here
+  std::optional<Class> last;
+  std::vector<KeyIndex> spent_keys;  // keys that may not be used again here
+};
+
+struct Call {
+  Request request;
+  RouteIndex route = 0;
+  std::vector<AccountIndex> accounts;         // the tenant first, the relay last
+  std::vector<AccountIndex> budget_accounts;  // the ledger's numbers of those with a ledger account
+  bool budgeted = false;                      // some account has a limit
+  Instant began;
+  Instant deadline;
+  Duration patience_left;
+  Duration exhausted_wait_left;
+
+  std::vector<CandidateState> candidates;  // one per target of the route
+  std::optional<uint32_t> requested;       // the candidate the client named
+  std::optional<uint32_t> pinned;          // the candidate the next choose tries first
+  std::optional<uint32_t> previous;        // where the last attempt went
+  int64_t context_needed_over = 0;         // a target said its context was too small
+  int sends = 0;
+  int tries = 0;
+
+  int64_t tokens_admitted = 0;  // taken from the accounts' tokens per minute
+  bool admitted = false;
+  bool counted_extra_ = false;
+
+  std::optional<Attempt> attempt;  // the one in flight
+  Verdict last;                    // of the last attempt
+  Outcome last_outcome;
+  Body last_reply;
+  std::optional<Duration> last_cooldown;  // how long what refused us asks to be left alone
+  struct SoleResult {
+    TargetIndex target;
+    uint64_t epoch;
+    Effect effect;
+    bool slow;
+  };
+  std::optional<SoleResult> sole_result;  // a sole target's breaker hears one result per request
+
+  Body canonical;  // set when the request may be cached
+  NanoUsd cost;
+  std::string downgraded;
+  std::optional<int64_t> clamped;
+  Delivery delivery;
+  std::shared_ptr<Trace> trace;
+  uint32_t deadline_timer = UINT32_MAX;
+  uint32_t wait_timer = UINT32_MAX;
+  bool closed = false;
+};
+
+// The stages a call can be in next. `wait`: a timer or an event goes on; `over`: answered.
+enum class Next : uint8_t { admit, look_up, choose, attempt, classify, settle, retry, respond, wait, over };
+
+// One pass over a call's life at one instant. Made anew for every event.
+class Life {
+ public:
+  Life(Engines& engines, Actions& actions, Instant now)
+      : engines_(engines), actions_(actions), now_(now) {}
+
+  void begin(Call& call);
+  // An attempt began to leave, ended, or was given up.
+  void sent(Call& call);
+  void finished(Call& call, Outcome outcome, Body reply, bool reused_connection);
+  void time_is_up(Call& call);       // the attempt's own limit
+  void connect_is_late(Call& call);  // nothing left within the connect limit
+  void wait_is_over(Call& call);
+  void deadline_passed(Call& call);
+  void cancel(Call& call);
+
+ private:
+  void run(Call& call, Next next);
+  Next admit(Call& call);
+  Next look_up(Call& call);
+  Next choose(Call& call);
+  Next attempt(Call& call);
+  Next classify(Call& call);
+  Next settle(Call& call);
+  Next retry(Call& call);
+  Next respond(Call& call);
+
+  Next nowhere(Call& call, const Survey& survey);
+  Next wait(Call& call, Duration delay, std::optional<uint32_t> pin);
+  Next answer(Call& call, Answer answer);
+  void give_up(Call& call, Outcome outcome);
+  void close(Call& call);
+
+  Engines& engines_;
+  Actions& actions_;
+  Instant now_;
+};
+
+}  // namespace keel::relay

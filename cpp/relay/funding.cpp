@@ -1,0 +1,170 @@
+#include "relay/funding.hpp"
+
+#include "relay/engines.hpp"
+
+#include <algorithm>
+
+namespace keel::relay {
+
+namespace {
+
+struct Purse {
+  Engines& engines;
+  const Call& call;
+  const Survey& survey;
+  NanoUsd room;
+
+  bool fits(uint32_t candidate) const {
+    return survey.candidates[candidate].worst_case.value_or(NanoUsd{0}) <= room;
+  }
+  // The most output tokens per choice whose worst case fits; the policy prices, so it is searched for.
+  int64_t output_that_fits(uint32_t candidate) const {
+    const Candidate& c = survey.candidates[candidate];
+    const int64_t choices = std::max<int64_t>(call.request.facts.choices, 1);
+    const int64_t in = input_bound(engines, call, c.target);
+    int64_t low = -1, high = c.output_bound / choices;
+    while (low < high) {
+      int64_t middle = low + (high - low + 1) / 2;
+      auto cost = price(engines, call, survey.request, candidate,
+                        {.in = in, .out = middle * choices}, KEEL_USAGE_WORST_CASE);
+      if (cost && *cost <= room)
+        low = middle;
+      else
+        high = middle - 1;
+    }
+    return low;
+  }
+};
+
+keel_budget tightest_budget(const Engines& engines, const Call& call, Instant now) {
+  keel_budget out{};
+  out.struct_size = sizeof out;
+  for (AccountIndex account : call.accounts) {
+    const AccountConfig& config = engines.config->accounts[account];
+    if (!config.budget) continue;
+    AccountIndex ledger = *engines.accounts[account].ledger;
+    double share = engines.budget.spent_share(ledger, engines.unix_ns(now));
+    double alert = config.budget->alert_percent / 100.0;
+    out.alert_passed |= share >= alert ? 1u : 0u;
+    if (out.applies && share <= out.spent_share) continue;
+    out.applies = 1;
+    out.spent_share = share;
+    out.alert_share = alert;
+    auto totals = engines.budget.totals(ledger, engines.unix_ns(now));
+    out.left_nano_usd = (config.budget->limit - totals.posted - totals.overrun - totals.held).value;
+  }
+  return out;
+}
+
+// What the cost policy would rather send it to, as route indices; none dearer than the preferred.
+std::vector<uint32_t> advised(Engines& engines, const Call& call, const Survey& survey,
+                              uint32_t preferred, Funding& funding, Actions& actions, Instant now) {
+  RouteEngines& route = engines.routes[call.route];
+  std::vector<uint32_t> out;
+  if (!route.policies.cost) return out;
+  std::vector<uint32_t> shown;
+  std::vector<keel_candidate> described;
+  uint32_t preferred_shown = 0;
+  for (const Candidate& c : survey.candidates) {
+    if (!c.eligible() || (call.request.no_downgrade && c.index != preferred)) continue;
+    if (c.index == preferred) preferred_shown = static_cast<uint32_t>(shown.size());
+    shown.push_back(c.index);
+    described.push_back(survey.described[c.index]);
+  }
+  keel_request request = survey.request;
+  request.requested_candidate = call.requested == preferred ? static_cast<int32_t>(preferred_shown) : -1;
+  keel_candidates list{sizeof(keel_candidates), static_cast<uint32_t>(described.size()),
+                       sizeof(keel_candidate), described.data()};
+  std::vector<uint32_t> answer;
+  policy::Decision decision = route.policies.cost->advise(
+      request, preferred_shown, list, tightest_budget(engines, call, now), answer);
+  if (decision.answered == policy::Answered::refuse) funding.refused = decision.text;
+  if (decision.answered == policy::Answered::failed) {
+    const std::string& id = route.policies.cost->description().id;
+    engines.metrics.policy_error(id);
+    tell(actions, Notice::Kind::policy_failed, id, decision.text);
+  }
+  if (!decision) return out;
+  const auto& ceiling = survey.candidates[preferred].estimated;
+  for (uint32_t i : answer) {
+    const auto& cost = survey.candidates[shown[i]].estimated;
+    if (shown[i] != preferred && !(ceiling && cost && *cost > *ceiling)) out.push_back(shown[i]);
+  }
+  return out;
+}
+
+// Everybody else who may take it, cheapest worst case first: where to go when money is short.
+std::vector<uint32_t> cheapest_first(const Call& call, const Survey& survey,
+                                     const std::vector<uint32_t>& tried) {
+  std::vector<uint32_t> out;
+  if (call.request.no_downgrade) return out;
+  for (const Candidate& c : survey.candidates)
+    if (c.eligible() && std::find(tried.begin(), tried.end(), c.index) == tried.end())
+      out.push_back(c.index);
+  std::stable_sort(out.begin(), out.end(), [&](uint32_t a, uint32_t b) {
+    return survey.candidates[a].worst_case < survey.candidates[b].worst_case;
+  });
+  return out;
+}
+
+void settle_on(Funding& funding, const Engines& engines, const Survey& survey, uint32_t candidate,
+               uint32_t preferred, std::string_view reason) {
+  const Candidate& c = survey.candidates[candidate];
+  funding.candidate = candidate;
+  funding.hold = c.worst_case.value_or(NanoUsd{0});
+  funding.clamp = c.must_clamp;
+  if (candidate == preferred) return;
+  funding.downgraded = engines.model_of(survey.candidates[preferred].target).name + "->" +
+                       engines.model_of(c.target).name + " (" + std::string(reason) + ")";
+}
+
+}  // namespace
+
+Funding fund(Engines& engines, const Call& call, const Survey& survey, const Plan& plan,
+             Actions& actions, Instant now) {
+  Funding out;
+  if (plan.order.empty()) return out;
+  const uint32_t preferred = plan.order.front();
+  const int64_t unix_ns = engines.unix_ns(now);
+  Purse purse{engines, call, survey, engines.budget.room(call.budget_accounts, unix_ns)};
+
+  std::vector<uint32_t> tried = advised(engines, call, survey, preferred, out, actions, now);
+  if (out.refused) return out;
+  for (uint32_t candidate : tried)
+    if (purse.fits(candidate)) {
+      settle_on(out, engines, survey, candidate, preferred, "policy");
+      return out;
+    }
+  tried.push_back(preferred);
+  if (purse.fits(preferred)) {
+    settle_on(out, engines, survey, preferred, preferred, "");
+    return out;
+  }
+  std::vector<uint32_t> cheaper = cheapest_first(call, survey, tried);
+  for (uint32_t candidate : cheaper)
+    if (purse.fits(candidate)) {
+      settle_on(out, engines, survey, candidate, preferred, "budget");
+      return out;
+    }
+  tried.insert(tried.end(), cheaper.begin(), cheaper.end());
+  for (uint32_t candidate : tried) {
+    int64_t fitting = purse.output_that_fits(candidate);
+    if (call.request.facts.operation == Operation::embeddings || fitting < kLeastClamp) continue;
+    settle_on(out, engines, survey, candidate, preferred, "budget");
+    const int64_t choices = std::max<int64_t>(call.request.facts.choices, 1);
+    out.hold = *price(engines, call, survey.request, candidate,
+                      {.in = input_bound(engines, call, survey.candidates[candidate].target),
+                       .out = fitting * choices},
+                      KEEL_USAGE_WORST_CASE);
+    out.clamp = fitting;
+    out.clamped_by_money = true;
+    return out;
+  }
+  // Ask the ledger for the account that says no, so that the answer can name it.
+  NanoUsd least = survey.candidates[preferred].worst_case.value_or(NanoUsd{0});
+  if (auto hold = engines.budget.reserve(call.budget_accounts, least, call.deadline, unix_ns, &out.refusal))
+    engines.budget.release(*hold);
+  return out;
+}
+
+}  // namespace keel::relay

@@ -1,0 +1,78 @@
+#pragma once
+// What a relay counts, by CONVENTIONS' names. Counters live here; gauges are read from the engines
+// when somebody asks.
+
+#include "base/money.hpp"
+#include "base/time.hpp"
+#include "base/vocabulary.hpp"
+#include "relay/trace.hpp"
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace keel::relay {
+
+struct Config;
+struct Engines;
+struct Answer;
+
+// Cumulative buckets that suit the latencies of language models: 50 ms to 10 min.
+class Histogram {
+ public:
+  static constexpr std::array<double, 16> kEdges_s = {0.05, 0.1, 0.25, 0.5, 1,   2,   3,   5,
+                                                      8,    12,  20,   30,  60,  120, 300, 600};
+  void add(Duration value);
+  void render(std::string& out, std::string_view name, std::string_view labels) const;
+
+ private:
+  std::array<uint64_t, kEdges_s.size() + 1> counts_{};
+  double sum_s_ = 0;
+  uint64_t count_ = 0;
+};
+
+class Metrics {
+ public:
+  explicit Metrics(const Config& config);
+
+  void request(RouteIndex route, const Answer& answer, Duration took);
+  void attempt(const AttemptRecord& record);
+  void retry(TargetIndex target) { ++retries_[target]; }
+  void failover(TargetIndex from, TargetIndex to) { ++failovers_[{from, to}]; }
+  void cache(std::string_view result) { ++cache_[std::string(result)]; }
+  void breaker_transition(TargetIndex target) { ++transitions_[target]; }
+  void policy_error(std::string_view id) { ++policy_errors_[std::string(id)]; }
+  void rate_limited(std::string_view account) { ++rate_limited_[std::string(account)]; }
+
+  // Sends whose money was posted: what every account of the ledger must agree with.
+  uint64_t postings() const { return postings_; }
+
+  // Prometheus text exposition format 0.0.4.
+  std::string render(const Engines& engines, Instant now) const;
+
+ private:
+  struct Counted {
+    std::map<std::string, uint64_t> by_outcome;
+    Histogram duration;
+  };
+  const Config& config_;
+  std::vector<Counted> routes_;
+  std::vector<std::array<uint64_t, kClassCount>> verdicts_;  // per target
+  std::vector<Histogram> attempt_duration_;
+  std::vector<uint64_t> retries_;
+  std::vector<uint64_t> transitions_;
+  std::map<std::pair<TargetIndex, TargetIndex>, uint64_t> failovers_;
+  std::map<std::string, uint64_t> cache_;
+  std::map<std::string, uint64_t> policy_errors_;
+  std::map<std::string, uint64_t> rate_limited_;
+  uint64_t postings_ = 0;
+  NanoUsd cost_;
+  int64_t tokens_in_ = 0;
+  int64_t tokens_out_ = 0;
+};
+
+}  // namespace keel::relay

@@ -1,0 +1,72 @@
+#include "relay/next_move.hpp"
+
+namespace keel::relay {
+
+namespace {
+
+using Kind = Move::Kind;
+
+bool final_everywhere(const Situation& s) {
+  return s.cls == Class::fatal || s.cls == Class::cancelled ||
+         (s.cls == Class::policy && !s.fallback_on_policy);
+}
+
+Move leave(const Situation& s, const char* why) {
+  return {s.elsewhere ? Kind::elsewhere : Kind::nowhere, {}, false, why};
+}
+
+// Transient, broken, not sent: once more here after backoff, then another target; a target that is
+// alone is asked as long as sends last.
+Move after_a_fault(const Situation& s) {
+  if (s.cls == Class::not_sent && s.elsewhere) return {Kind::elsewhere, {}, false, "another target at once"};
+  const bool again = s.here_now && !s.stop_target &&
+                     (s.attempts_here == 1 || s.sole || !s.elsewhere);
+  if (!again) return leave(s, "another target");
+  Duration delay = engine::backoff_delay(s.attempts_here, s.backoff.scale, s.backoff.cap,
+                                         s.backoff.jitter, s.unit);
+  if (delay + kMinUseful > s.time_left) return leave(s, "no time left for backoff here");
+  return {Kind::here, delay, false, "once more here after backoff"};
+}
+
+// Throttled: another key or the same model elsewhere at once; else wait if patience allows.
+Move after_throttling(const Situation& s) {
+  if (s.cls == Class::throttled_key && s.other_key_now)
+    return {Kind::here, {}, false, "another key"};
+  if (s.elsewhere_same_model) return {Kind::same_model, {}, false, "the same model elsewhere"};
+  Duration asked = s.cooldown.value_or(engine::backoff_delay(
+      s.attempts_here, s.backoff.throttled_scale, s.backoff.cap, s.backoff.jitter, s.unit));
+  Duration wait = engine::spread_server_delay(asked, s.unit);
+  const bool last_send_is_kept = s.elsewhere && s.sends_left <= 1;
+  if (!s.stop_target && asked <= s.patience_left && asked <= kLongestWait &&
+      wait + kMinUseful <= s.time_left && !last_send_is_kept)
+    return {Kind::here, wait, true, "wait as asked"};
+  return leave(s, s.elsewhere ? "another target" : "nobody else");
+}
+
+}  // namespace
+
+Move next_move(const Situation& s) {
+  if (final_everywhere(s)) return {Kind::stop, {}, false, "no retry can help"};
+  if (!s.safe_to_repeat) return {Kind::stop, {}, false, "it has side effects and may have run"};
+  if (s.sends_left <= 0 || s.tries_left <= 0) return {Kind::stop, {}, false, "attempts are spent"};
+  if (s.time_left < kMinUseful) return {Kind::stop, {}, false, "no useful time left"};
+  switch (s.cls) {
+    case Class::not_sent:
+    case Class::broken:
+    case Class::transient:
+      return s.cooldown ? after_throttling(s) : after_a_fault(s);
+    case Class::silent:
+      return s.retry_silent ? after_a_fault(s) : leave(s, "silent targets are not asked again");
+    case Class::throttled_key:
+    case Class::throttled_pool:
+      return after_throttling(s);
+    case Class::provider_overload:
+      return s.sole ? after_throttling(s) : leave(s, "another provider");
+    case Class::key_dead:
+      return s.other_key_now ? Move{Kind::here, {}, false, "one other key"} : leave(s, "no other key");
+    default:
+      return leave(s, "another target");
+  }
+}
+
+}  // namespace keel::relay

@@ -1,0 +1,237 @@
+#include "relay/taking.hpp"
+
+#include "relay/engines.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace keel::relay {
+
+namespace {
+
+constexpr Duration kLongestUnhurried = seconds(60);  // a plain reply's floor, slow floor too
+constexpr Duration kHoldSlack = seconds(60);         // a hold's lease beyond the deadline
+constexpr Duration kPermitSlack = seconds(1);
+
+// What a reply of the expected length takes at this target, at its slowest percent.
+std::optional<Duration> usual_time(const Engines& engines, const Survey& survey, TargetIndex target,
+                                   Instant now) {
+  auto per_token = engines.targets[target].health.per_output_token().quantile(0.99, now);
+  if (!per_token) return std::nullopt;
+  return *per_token * std::max<int64_t>(survey.request.expected_output_tokens, 1);
+}
+
+void count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex target, Instant now) {
+  TargetEngines& t = engines.targets[target];
+  if (call.candidates[candidate].attempts == 0) {
+    t.retries.record_request(now);
+  } else {
+    t.retries.try_grant(now);
+    engines.metrics.retry(target);
+  }
+  RouteEngines& route = engines.routes[call.route];
+  if (call.tries == 0) {
+    route.extra_sends.record_request(now);
+  } else if (!extra_send_is_free(engines, call, candidate)) {
+    route.extra_sends.try_grant(now);
+  }
+  if (call.previous && *call.previous != candidate)
+    engines.metrics.failover(engines.config->routes[call.route].targets[*call.previous].target, target);
+}
+
+}  // namespace
+
+bool extra_send_is_free(const Engines& engines, const Call& call, uint32_t candidate) {
+  if (!call.previous || *call.previous == candidate) return false;
+  if (call.last.cls == Class::not_sent) return true;
+  TargetIndex left = engines.config->routes[call.route].targets[*call.previous].target;
+  return engines.targets[left].breaker.state() == engine::Breaker::State::open;
+}
+
+Duration attempt_limit(const Engines& engines, const Call& call, const Survey& survey,
+                       uint32_t candidate, Instant now) {
+  const RouteConfig& route = engines.config->routes[call.route];
+  const Duration left = remaining(call.deadline, now);
+  if (route.attempt_timeout) return std::min(*route.attempt_timeout, left);
+  bool another = std::any_of(survey.candidates.begin(), survey.candidates.end(), [&](const Candidate& c) {
+    return c.index != candidate && c.eligible() && !c.downgrade_only;
+  });
+  if (!another) return left;
+  Duration floor = kLongestUnhurried;
+  if (auto usual = usual_time(engines, survey, survey.candidates[candidate].target, now))
+    floor = std::max(floor, *usual * 3);
+  return std::min(left / 2, floor);
+}
+
+Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& funding,
+             Actions& actions, Instant now) {
+  const uint32_t index = *funding.candidate;
+  const Candidate& candidate = survey.candidates[index];
+  TargetEngines& target = engines.targets[candidate.target];
+  ProviderEngines& provider = engines.provider_engines(candidate.target);
+  Attempt out;
+  out.id = engines.next_attempt++;
+  out.candidate = index;
+  out.target = candidate.target;
+  out.tokens = candidate.tokens;
+  out.started = now;
+  const Duration limit = attempt_limit(engines, call, survey, index, now);
+  out.limit = now + limit;
+  count_extra(engines, call, index, candidate.target, now);
+  auto permit = target.breaker.admit(limit + kPermitSlack, now);
+  assert(permit && "the survey of this instant said that the breaker would admit");
+  out.permit = *permit;
+  breaker_moved(engines, candidate.target, actions, now);
+  if (provider.keys.size() > 0) {
+    out.key = provider.keys.take(engines.config->targets[candidate.target].model, out.tokens,
+                                 call.candidates[index].spent_keys, now);
+    assert(out.key && "the survey of this instant said that a key was free");
+  }
+  provider.limits.take(out.tokens, now);
+  auto hold = engines.budget.reserve(call.budget_accounts, funding.hold, call.deadline + kHoldSlack,
+                                     engines.unix_ns(now));
+  assert(hold && "funding of this instant said that the money fits");
+  out.hold = *hold;
+  out.held = funding.hold;
+  out.clamped = funding.clamp;
+  arm_ledger(engines);
+  ++target.in_flight;
+  return out;
+}
+
+namespace {
+
+void alert_about(Engines& engines, AccountIndex index, Actions& actions, Instant now) {
+  AccountEngines& account = engines.accounts[index];
+  const AccountConfig& config = engines.config->accounts[index];
+  if (!config.budget) return;
+  const int64_t unix_ns = engines.unix_ns(now);
+  const int64_t window = engine::window_number(config.budget->window, unix_ns);
+  const double share = engines.budget.spent_share(*account.ledger, unix_ns);
+  if (share * 100.0 < config.budget->alert_percent || account.alerted_window == window) return;
+  account.alerted_window = window;
+  tell(actions, Notice::Kind::budget_alert, config.name,
+       "spent " + to_usd_text(engines.budget.totals(*account.ledger, unix_ns).posted) + " of " +
+           to_usd_text(config.budget->limit) + " USD in this " +
+           std::string(engine::name_of(config.budget->window)));
+}
+
+}  // namespace
+
+void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptRecord& record,
+                  Actions& actions, Instant now) {
+  engine::Budget& budget = engines.budget;
+  if (!attempt.sent) {
+    budget.release(attempt.hold);
+  } else if (attempt.verdict.billed == Billed::no) {
+    budget.settle(attempt.hold, {0});
+  } else if (attempt.outcome.usage) {
+    keel_request request{};
+    request.struct_size = sizeof request;
+    auto cost = price(engines, call, request, attempt.candidate, *attempt.outcome.usage, KEEL_USAGE_ACTUAL);
+    record.posted = cost.value_or(NanoUsd{0});
+    budget.settle(attempt.hold, record.posted);
+    if (record.posted > attempt.held)
+      tell(actions, Notice::Kind::overrun, record.provider + "/" + record.model,
+           "billed " + to_usd_text(record.posted) + " USD where at most " +
+               to_usd_text(attempt.held) + " was to be expected");
+  } else {
+    record.posted = attempt.held;
+    record.estimated = true;
+    budget.settle(attempt.hold, attempt.held);
+  }
+  call.cost += record.posted;
+  arm_ledger(engines);
+  for (AccountIndex account : call.accounts) alert_about(engines, account, actions, now);
+}
+
+namespace {
+
+void settle_key(Engines& engines, Call& call, const Attempt& attempt, Actions& actions, Instant now) {
+  if (!attempt.key) return;
+  const ProviderIndex index = engines.config->targets[attempt.target].provider;
+  engine::KeyPool& keys = engines.providers[index].keys;
+  const auto& lease = *attempt.key;
+  const Usage used = attempt.outcome.usage.value_or(Usage{});
+  const int64_t tokens = attempt.outcome.usage      ? used.in + used.out
+                         : attempt.verdict.billed == Billed::no ? 0
+                                                                : attempt.tokens;
+  keys.give_back(lease, tokens, attempt.sent.has_value(), now);
+  const std::string subject = engines.config->providers[index].name + " key " +
+                              engines.config->providers[index].keys[lease.key].label;
+  switch (attempt.verdict.cls) {
+    case Class::ok:
+    case Class::policy:
+      keys.succeed(lease.key, lease.model);
+      break;
+    case Class::throttled_key:
+      call.last_cooldown = keys.throttle(lease.key, lease.model, attempt.outcome.hint.after, now);
+      break;
+    case Class::exhausted:
+      keys.bench(lease.key, attempt.outcome.hint.after, now);
+      tell(actions, Notice::Kind::key_benched, subject, "quota or credit is exhausted: " + attempt.outcome.message);
+      break;
+    case Class::key_dead:
+      keys.kill(lease.key, now);
+      arm_revival(engines, index);
+      tell(actions, Notice::Kind::key_dead, subject, "the provider refuses it: " + attempt.outcome.message);
+      break;
+    case Class::key_model_denied:
+      keys.deny(lease.key, lease.model, now);
+      break;
+    default:
+      break;
+  }
+}
+
+// A time limit that cut a target short of the time it usually takes says nothing about its health:
+// otherwise one client's small deadlines would open the breaker for everybody.
+bool cut_short(const TargetEngines& target, const Attempt& attempt, Instant now) {
+  if (attempt.verdict.cls != Class::silent || attempt.outcome.ended != Ended::silent) return false;
+  const Duration ran = elapsed(attempt.sent.value_or(attempt.started), now);
+  const engine::Latency& replies = target.health.reply_time();
+  if (auto p99 = replies.quantile(0.99, now)) return ran < *p99;
+  if (auto mean = replies.mean(now)) return ran < *mean * 3;
+  return ran < seconds(1);
+}
+
+}  // namespace
+
+void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Actions& actions,
+                    Instant now) {
+  TargetEngines& target = engines.targets[attempt.target];
+  const TargetConfig& config = engines.config->targets[attempt.target];
+  --target.in_flight;
+  const bool answered = attempt.verdict.cls == Class::ok || attempt.verdict.cls == Class::policy;
+  const Duration took = elapsed(attempt.started, now);
+  const bool slow = answered && took > kLongestUnhurried;
+  Effect effect = attempt.verdict.effect;
+  if (cut_short(target, attempt, now)) effect = Effect::neutral;
+
+  if (config.sole && effect != Effect::neutral) {
+    call.sole_result = Call::SoleResult{attempt.target, attempt.permit.epoch, effect, slow};
+    target.breaker.settle(attempt.permit, Effect::neutral, false, now);
+  } else {
+    target.breaker.settle(attempt.permit, effect, slow, now);
+  }
+  breaker_moved(engines, attempt.target, actions, now);
+  if (effect != Effect::neutral) target.health.record_result(effect == Effect::failure, now);
+  if (answered) {
+    target.health.record_reply(took, now);
+    const int64_t out = attempt.outcome.usage ? attempt.outcome.usage->out : 0;
+    if (out > 0) {
+      target.health.record_per_output_token(took / out, now);
+      engines.routes[call.route].output_tokens[attempt.candidate].add(
+          out / std::max<int64_t>(call.request.facts.choices, 1), now);
+    }
+  }
+  const Usage used = attempt.outcome.usage.value_or(Usage{});
+  const int64_t tokens = attempt.outcome.usage                  ? used.in + used.out
+                         : attempt.verdict.billed == Billed::no ? 0
+                                                                : attempt.tokens;
+  engines.provider_engines(attempt.target)
+      .limits.give_back(attempt.tokens, tokens, attempt.sent.has_value(), now);
+  settle_key(engines, call, attempt, actions, now);
+}
+
+}  // namespace keel::relay
