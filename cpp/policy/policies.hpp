@@ -58,7 +58,8 @@ class RoutingPolicy : public Policy {
                          std::vector<uint32_t>& order) = 0;
   // False: observe() need not be called.
   virtual bool observes() const { return false; }
-  virtual void observe(const keel_attempt&) {}
+  // ok or failed.
+  virtual Decision observe(const keel_attempt&) { return Decision::ok(); }
 };
 
 class CostPolicy : public Policy {
