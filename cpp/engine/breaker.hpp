@@ -17,15 +17,15 @@ namespace keel::engine {
 
 struct BreakerSettings {
   int consecutive = 5;        // failures in a row that open it; 0 switches the rule off
-  double failure_rate = 0.5;  // share of failures in the window; > 1 switches the rule off
-  double slow_rate = 0.8;     // share of slow successes in the window; > 1 switches it off
-  int min_requests = 10;      // results in the window before a rate counts
+  double failure_rate = 0.5;  // > 0, share of failures in the window; > 1 switches the rule off
+  double slow_rate = 0.8;     // > 0, share of slow successes in the window; > 1 switches it off
+  int min_requests = 10;      // >= 1, results in the window before a rate counts
   Duration window = seconds(30);
   Duration open = seconds(5);  // first wait; doubles with every reopening
   Duration open_max = seconds(15);
-  double jitter = 0.1;          // a wait is multiplied by U(1 - jitter, 1 + jitter)
-  int close_after = 3;          // trial successes that close it
-  int half_open_in_flight = 1;  // trials at once
+  double jitter = 0.1;          // in [0, 1]: a wait is multiplied by U(1 - jitter, 1 + jitter)
+  int close_after = 3;          // >= 1, trial successes that close it
+  int half_open_in_flight = 1;  // >= 1, trials at once; one from an earlier half-open still counts
   bool recover_alone = true;  // true: half-open by itself when the wait is over; false: half_open()
                               // is called by whoever probes (the relay's active health checks)
 };
@@ -38,6 +38,7 @@ class Breaker {
     uint64_t id = 0;
   };
 
+  // Throws std::invalid_argument on a setting that is out of its range, by name.
   explicit Breaker(BreakerSettings settings, uint64_t seed = 1);
 
   State state() const { return state_; }
@@ -49,6 +50,7 @@ class Breaker {
   // A permit, or nothing. `lease` (the attempt's own time limit + 1 s) matters in half-open only.
   std::optional<Permit> admit(Duration lease, Instant now);
   // Returns the permit with what it found. Each permit is settled once; a second settle is ignored.
+  // A trial that comes back after its lease has failed, whatever it found.
   void settle(Permit permit, Effect effect, bool slow, Instant now);
   // Counts a result of an epoch without returning a permit (a sole target records one result per
   // request, at its end).
@@ -62,15 +64,17 @@ class Breaker {
   // Opens for a reason outside the results (three failed active probes).
   void trip(Instant now);
 
-  // Fails half-open permits whose lease has run out.
+  // What time alone does: fails half-open permits whose lease has run out, and with recover_alone
+  // ends the wait. admit() does it too.
   void expire(Instant now);
-  // When time alone changes something: the end of the wait, or the earliest lease's end.
+  // When to call expire() (or, with recover_alone false, to ask recovery_due(), which stays due
+  // until it is answered): the end of the wait, or the earliest lease's end.
   Instant wake_at() const;
-  // When an open breaker may be half-open at the earliest.
+  // When an open breaker may be half-open at the earliest; never when it is forced open.
   Instant open_until() const { return open_until_; }
 
-  void force_open();
-  void disable();  // admits everything, counts nothing
+  void force_open();  // admits nothing until reset
+  void disable();     // admits everything, counts nothing
   void reset(Instant now);
 
   int trials_in_flight() const { return static_cast<int>(trials_.size()); }
@@ -80,20 +84,22 @@ class Breaker {
 
  private:
   struct Trial {
-    uint64_t id;
+    Permit permit;
     Instant until;
   };
+  Permit give();
+  bool take_back(Permit permit);
+  bool must_open(Instant now) const;
   void judge(Effect effect, bool slow, Instant now);
   void open(Instant now);
   void close(Instant now);
   void enter(State state);
-  Duration wait() const;
+  Duration wait();
 
   BreakerSettings settings_;
   Random random_;
   State state_ = State::closed;
   uint64_t epoch_ = 1;
-  uint64_t next_id_ = 1;
   uint64_t given_ = 0;
   uint64_t returned_ = 0;
   int run_ = 0;         // failures in a row
@@ -104,6 +110,10 @@ class Breaker {
   Instant closed_since_;
   WindowCounts counts_;  // slots: results, failures, slow
   std::vector<Trial> trials_;
+  // A permit's id is its slot here below the slot's generation, which is odd while the permit is
+  // out: so a second settle is known for what it is without keeping a list of ids.
+  std::vector<uint32_t> generations_;
+  std::vector<uint32_t> free_slots_;
 };
 
 std::string_view name_of(Breaker::State state);

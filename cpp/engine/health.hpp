@@ -16,7 +16,8 @@ class Latency {
  public:
   explicit Latency(Duration tau = seconds(60));
   void add(Duration value, Instant now);
-  // Exponentially weighted by time, tau 60 s; nothing before the first sample.
+  // Exponentially weighted by time, tau 60 s; nothing before the first sample. It stays as the last
+  // sample left it: age alone says nothing about a mean.
   std::optional<Duration> mean(Instant now) const;
   // Over ten minutes; nothing below 20 samples.
   std::optional<Duration> quantile(double q, Instant now) const;
@@ -25,8 +26,7 @@ class Latency {
   Decaying sum_;
   Decaying weight_;
   Quantiles quantiles_;
-  bool known_ = false;
-  Duration last_;
+  std::optional<Duration> mean_;
 };
 
 class Health {
@@ -46,7 +46,8 @@ class Health {
   double success_rate(Instant now) const;
   // Time to first token where known, else time per output token, else the probe's round trip.
   std::optional<Duration> typical_latency(Instant now) const;
-  // `best` is the best candidate's typical latency; none (or our own unknown) counts as 1.
+  // `best` is the best candidate's typical latency; the latency part is best / own, at most 1, and
+  // 1 where either is unknown.
   double score(Breaker::State state, std::optional<Duration> best, Instant now) const;
 
   const Latency& first_token() const { return first_token_; }

@@ -5,6 +5,7 @@
 #include "base/time.hpp"
 
 #include <cstdint>
+#include <limits>
 
 namespace keel::engine {
 
@@ -15,9 +16,9 @@ struct Quota {
   Duration period = minutes(1);
   int64_t burst = 0;
 
-  // Requests: ten seconds of the limit may come at once, at least one (SEMANTICS A7).
+  // Requests: a burst of ten seconds of the limit, at least one (SEMANTICS A7).
   static Quota requests_per_minute(int64_t limit);
-  // Tokens: the whole minute's limit may come at once.
+  // Tokens: a burst of the whole minute's limit.
   static Quota tokens_per_minute(int64_t limit);
 };
 
@@ -33,6 +34,7 @@ struct Allowance {
 
 class RateLimiter {
  public:
+  // Throws std::invalid_argument when the quota breaks a bound named above.
   explicit RateLimiter(Quota quota);
 
   // Peeks; writes nothing.
@@ -47,8 +49,14 @@ class RateLimiter {
   const Quota& quota() const { return quota_; }
 
  private:
+  // In units of ns * limit, where one quantity costs exactly period.ns.
+  __int128 scaled_now(Instant now) const { return __int128{now.ns} * quota_.limit; }
+  __int128 cost(__int128 quantity) const { return quantity * quota_.period.ns; }
+  __int128 tolerance() const { return cost(__int128{quota_.burst} + 1); }
+  __int128 ahead(Instant now) const;  // how far the arrival time lies in the future, >= 0
+
   Quota quota_;
-  __int128 tat_ = 0;  // theoretical arrival time, in ns * limit
+  __int128 tat_ = std::numeric_limits<__int128>::min();  // theoretical arrival time
 };
 
 }  // namespace keel::engine

@@ -5,6 +5,8 @@
 
 #include "engine/window.hpp"
 
+#include <cstdint>
+
 namespace keel::engine {
 
 struct RetryBudgetSettings {
@@ -15,6 +17,7 @@ struct RetryBudgetSettings {
 
 class RetryBudget {
  public:
+  // Throws std::invalid_argument on a negative ratio or floor.
   explicit RetryBudget(RetryBudgetSettings settings);
 
   void record_request(Instant now);
@@ -25,8 +28,9 @@ class RetryBudget {
   int64_t balance(Instant now) const;
 
  private:
-  RetryBudgetSettings settings_;
-  WindowCounts requests_;  // over window minus one bucket: errs towards fewer
+  int64_t ratio_millionths_;
+  int64_t floor_;
+  WindowCounts requests_;
   WindowCounts extras_;
 };
 

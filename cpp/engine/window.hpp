@@ -8,17 +8,22 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 namespace keel::engine {
 
-// Counts per slot over the last `length`. The window errs towards the past: a count is forgotten
-// between length and length + length/kBuckets after it was added, never before.
+// On which side of `length` a window errs, by at most a bucket (length/kBuckets): a count is
+// forgotten between length and a bucket later, or between a bucket earlier and length.
+enum class Forget : uint8_t { late, early };
+
+// Counts per slot over the last `length`.
 class WindowCounts {
  public:
   static constexpr int kSlots = 3;
   static constexpr int kBuckets = 20;
-  explicit WindowCounts(Duration length);
+  // Throws std::invalid_argument when the length is below kBuckets ns.
+  explicit WindowCounts(Duration length, Forget forget = Forget::late);
 
   void add(int slot, int64_t n, Instant now);
   int64_t sum(int slot, Instant now) const;
@@ -29,6 +34,7 @@ class WindowCounts {
   void roll(int64_t bucket);
 
   int64_t bucket_ns_;
+  int64_t kept_;  // how many buckets count, the newest included
   int64_t newest_ = 0;
   std::array<std::array<int64_t, kSlots>, kBuckets + 1> counts_{};
 };
@@ -46,24 +52,42 @@ class Decaying {
   Instant at_{};
 };
 
-// Quantiles of positive values (latencies in ns, token counts) over the last ten minutes:
-// log-spaced buckets with a relative error of at most 5 %. Unknown below `min_samples` = 20
-// (SEMANTICS A1).
+// Quantiles of positive values (latencies in ns, token counts) over the last nine to ten minutes:
+// 20 buckets per power of two, so a relative error below 5 % and integers below 40 exact. Unknown
+// below kMinSamples (SEMANTICS A1). Values below 1 count as 1, above 2^43 - 1 (2.4 h) as that.
 class Quantiles {
  public:
   static constexpr int kMinSamples = 20;
   Quantiles();
 
   void add(int64_t value, Instant now);
-  // The q-quantile, q in (0, 1], rounded up to its bucket's upper edge; nothing below kMinSamples.
+  // The q-quantile, q in (0, 1], rounded up to the largest integer of its bucket; nothing below
+  // kMinSamples.
   std::optional<int64_t> quantile(double q, Instant now) const;
   int64_t samples(Instant now) const;
 
  private:
-  struct Slice;
-  std::vector<Slice> slices_;
-  int64_t newest_ = 0;
+  static constexpr int kPerOctave = 20;
+  static constexpr int kOctaves = 43;
+  static constexpr int kBuckets = kOctaves * kPerOctave;
+  static constexpr int kSlices = 10;
+  struct Slice {
+    std::array<uint32_t, kBuckets> counts{};
+    int64_t samples = 0;
+  };
+  static int bucket_of(int64_t value);
+  static int64_t upper_edge(int bucket);
+  Slice& slice_of(int64_t minute) { return slices_[static_cast<size_t>(minute % kSlices)]; }
+  const Slice& slice_of(int64_t minute) const {
+    return slices_[static_cast<size_t>(minute % kSlices)];
+  }
   void roll(int64_t minute);
+  // The first minute still kept that `now` has left behind, and the one after the last such.
+  std::pair<int64_t, int64_t> faded(Instant now) const;
+
+  std::vector<Slice> slices_;  // one per minute
+  Slice total_;
+  int64_t newest_ = 0;
 };
 
 }  // namespace keel::engine

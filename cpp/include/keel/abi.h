@@ -301,8 +301,9 @@ typedef struct keel_routing_functions {
    * empty order with KEEL_OK means that none of them shall be asked. */
   uint32_t (*route)(void* self, const keel_request* request, const keel_candidates* candidates,
                     keel_order* order, keel_message* message);
-  /* [decision] Called once per attempt when it is settled. May be NULL. */
-  void (*observe)(void* self, const keel_attempt* attempt);
+  /* [decision] Called once per attempt when it is settled; answers KEEL_OK or KEEL_FAILED. May be
+   * NULL. */
+  uint32_t (*observe)(void* self, const keel_attempt* attempt, keel_message* message);
 } keel_routing_functions;
 
 /* keel.cost/1 */
