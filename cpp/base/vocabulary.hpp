@@ -43,6 +43,7 @@ enum class Ended : uint8_t {
   silent,    // a time limit passed without a complete answer
   replied,   // a complete reply with a status
   unusable,  // a complete 2xx that is no answer: error inside, empty, unparsable, no choices
+  cancelled, // we closed it because the caller went away
 };
 
 // A provider's own error words, brought to one list. `none`: no code, or one the table does not

@@ -21,6 +21,7 @@ class Latency {
   std::optional<Duration> mean(Instant now) const;
   // Over ten minutes; nothing below 20 samples.
   std::optional<Duration> quantile(double q, Instant now) const;
+  int64_t samples(Instant now) const { return quantiles_.samples(now); }
 
  private:
   Decaying sum_;
@@ -36,6 +37,8 @@ class Health {
   void record_probe(bool good, Duration round_trip, Instant now);
   void record_result(bool failed, Instant now);
   void record_first_token(Duration ttft, Instant now) { first_token_.add(ttft, now); }
+  // A whole plain reply: what tells a target cut short from one that is silent.
+  void record_reply(Duration took, Instant now) { reply_.add(took, now); }
   void record_per_output_token(Duration per_token, Instant now) { per_token_.add(per_token, now); }
 
   // Share of good probes (prior: one good probe's weight, so 1 with no history) times
@@ -52,11 +55,12 @@ class Health {
 
   const Latency& first_token() const { return first_token_; }
   const Latency& per_output_token() const { return per_token_; }
+  const Latency& reply_time() const { return reply_; }
   const Latency& probe_round_trip() const { return round_trip_; }
 
  private:
   Decaying good_probes_, probes_, failures_, results_;
-  Latency first_token_, per_token_, round_trip_;
+  Latency first_token_, per_token_, round_trip_, reply_;
 };
 
 }  // namespace keel::engine

@@ -1,6 +1,6 @@
 #pragma once
-// One try at one target: what it took (permit, key lease, limits, hold) and what became of it. Taken
-// all or nothing by choose, given back exactly once by settle.
+// One try at one target: what it took (permit, key lease, limits, hold) and what became of it.
+// Taken all or nothing by choose, given back exactly once by settle.
 
 #include "base/deadlines.hpp"
 #include "base/money.hpp"

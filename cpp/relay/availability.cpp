@@ -6,18 +6,30 @@ namespace keel::relay {
 
 std::string_view name_of(Removed why) {
   switch (why) {
-    case Removed::none: return "available";
-    case Removed::breaker_open: return "breaker open";
-    case Removed::no_key: return "no usable key";
-    case Removed::provider_limit: return "provider limit reached";
-    case Removed::over: return "ruled out by an earlier attempt";
-    case Removed::capability: return "cannot do what is asked";
-    case Removed::context: return "context too small";
-    case Removed::downgrade_only: return "for downgrades only";
-    case Removed::retry_budget: return "retry budget spent";
-    case Removed::extra_sends: return "route's extra sends spent";
-    case Removed::unknown_price: return "price unknown and a budget applies";
-    case Removed::money: return "does not fit the budget";
+    case Removed::none:
+      return "available";
+    case Removed::breaker_open:
+      return "breaker open";
+    case Removed::no_key:
+      return "no usable key";
+    case Removed::provider_limit:
+      return "provider limit reached";
+    case Removed::over:
+      return "ruled out by an earlier attempt";
+    case Removed::capability:
+      return "cannot do what is asked";
+    case Removed::context:
+      return "context too small";
+    case Removed::downgrade_only:
+      return "for downgrades only";
+    case Removed::retry_budget:
+      return "retry budget spent";
+    case Removed::extra_sends:
+      return "route's extra sends spent";
+    case Removed::unknown_price:
+      return "price unknown and a budget applies";
+    case Removed::money:
+      return "does not fit the budget";
   }
   return "unknown";
 }
@@ -32,10 +44,9 @@ Availability available(const Engines& engines, TargetIndex index, int64_t tokens
     return {Removed::breaker_open, until};
   }
   const ProviderEngines& provider = engines.provider_engines(index);
-  if (provider.keys.size() > 0) {
-    auto keys = provider.keys.availability(engines.config->targets[index].model, tokens, spent_keys, now);
-    if (keys.reason != engine::KeyReason::none) return {Removed::no_key, keys.until, keys.reason};
-  }
+  auto keys =
+      provider.keys.availability(engines.config->targets[index].model, tokens, spent_keys, now);
+  if (keys.reason != engine::KeyReason::none) return {Removed::no_key, keys.until, keys.reason};
   engine::Allowance limit = provider.limits.would_allow(tokens, now);
   if (limit.kind == engine::Allowance::Kind::never) return {Removed::provider_limit};
   if (!limit) return {Removed::provider_limit, now + limit.retry_after};

@@ -20,13 +20,13 @@ enum class Removed : uint8_t {
   no_key,
   provider_limit,
   // of the target, for this request
-  over,           // an earlier attempt ruled it out
-  capability,     // known not to do what is asked
-  context,        // too small
-  downgrade_only, // reached by a downgrade only
-  retry_budget,   // another send here would be one retry too many
-  extra_sends,    // the route has spent its extra sends
-  unknown_price,  // a budget applies
+  over,            // an earlier attempt ruled it out
+  capability,      // known not to do what is asked
+  context,         // too small
+  downgrade_only,  // reached by a downgrade only
+  retry_budget,    // another send here would be one retry too many
+  extra_sends,     // the route has spent its extra sends
+  unknown_price,   // a budget applies
   money,
 };
 std::string_view name_of(Removed why);

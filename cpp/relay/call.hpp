@@ -1,6 +1,6 @@
 #pragma once
-// One client request from arrival to answer: deadline, counters, money, trace. call.cpp is its life,
-// read top to bottom.
+// One client request from arrival to answer: deadline, counters, money, trace. call.cpp is its
+// life, read top to bottom.
 
 #include "engine/router.hpp"
 #include "relay/attempt.hpp"
@@ -23,9 +23,9 @@ struct Survey;
 
 // What this request has learned about one of its route's targets.
 struct CandidateState {
-  bool over = false;     // never again in this request
-  bool avoid = false;    // only when nothing else is eligible
-  int attempts = 0;      // tries made here
+  bool over = false;   // never again in this request
+  bool avoid = false;  // only when nothing else is eligible
+  int attempts = 0;    // tries made here
   std::optional<Class> last;
   std::vector<KeyIndex> spent_keys;  // keys that may not be used again here
 };
@@ -51,12 +51,14 @@ struct Call {
 
   int64_t tokens_admitted = 0;  // taken from the accounts' tokens per minute
   bool admitted = false;
-  bool counted_extra_ = false;
+  bool from_cache = false;
 
   std::optional<Attempt> attempt;  // the one in flight
   Verdict last;                    // of the last attempt
   Outcome last_outcome;
   Body last_reply;
+  std::optional<KeyIndex> last_key;
+  int dead_keys_met = 0;
   std::optional<Duration> last_cooldown;  // how long what refused us asks to be left alone
   struct SoleResult {
     TargetIndex target;
@@ -78,7 +80,18 @@ struct Call {
 };
 
 // The stages a call can be in next. `wait`: a timer or an event goes on; `over`: answered.
-enum class Next : uint8_t { admit, look_up, choose, attempt, classify, settle, retry, respond, wait, over };
+enum class Next : uint8_t {
+  admit,
+  look_up,
+  choose,
+  attempt,
+  classify,
+  settle,
+  retry,
+  respond,
+  wait,
+  over
+};
 
 // One pass over a call's life at one instant. Made anew for every event.
 class Life {
@@ -111,6 +124,7 @@ class Life {
   Next wait(Call& call, Duration delay, std::optional<uint32_t> pin);
   Next answer(Call& call, Answer answer);
   void give_up(Call& call, Outcome outcome);
+  void withdraw(Call& call, Outcome outcome);
   void close(Call& call);
 
   Engines& engines_;

@@ -1,6 +1,6 @@
 #pragma once
-// The effective configuration: what a relay is built from. Text becomes this in config_reader; nothing
-// here parses. Every number is a default that a file can change (SEMANTICS, CONVENTIONS).
+// The effective configuration: what a relay is built from. Text becomes this in config_reader;
+// nothing here parses. Every number is a default that a file can change (SEMANTICS, CONVENTIONS).
 
 #include "base/money.hpp"
 #include "base/secret.hpp"
@@ -90,8 +90,9 @@ struct RetryConfig {
   int max_attempts = 4;  // sends; tries are at most twice this
   engine::BackoffSettings backoff;
   bool retry_silent = false;  // may a timed-out target be tried again? (the article's client does)
-  engine::RetryBudgetSettings retry_budget;                               // per target
-  engine::RetryBudgetSettings extra_sends{.ratio = 0.5, .floor = 10, .window = seconds(10)};  // per route
+  engine::RetryBudgetSettings retry_budget;  // per target
+  engine::RetryBudgetSettings extra_sends{
+      .ratio = 0.5, .floor = 10, .window = seconds(10)};  // per route
 };
 
 struct RouteTarget {
@@ -106,8 +107,8 @@ enum class CacheWhen : uint8_t { deterministic, always };
 
 struct RouteCache {
   CacheWhen when = CacheWhen::deterministic;
-  PolicyConfig ttl;      // a TTL policy; fixed_ttl with the route's ttl unless named
-  double jitter = 0.1;   // a lifetime is multiplied by U(1 - jitter, 1)
+  PolicyConfig ttl;     // a TTL policy; fixed_ttl with the route's ttl unless named
+  double jitter = 0.1;  // a lifetime is multiplied by U(1 - jitter, 1)
 };
 
 struct RouteConfig {
@@ -119,7 +120,7 @@ struct RouteConfig {
   Duration patience = seconds(3);
   std::optional<Duration> attempt_timeout;  // a fixed limit per attempt; else SEMANTICS A1's rule
   OnExhausted on_exhausted = OnExhausted::reject;
-  Duration exhausted_wait;       // for wait
+  Duration exhausted_wait;         // for wait
   RouteIndex exhausted_route = 0;  // for other_route
   RetryConfig retry;
   std::optional<RouteCache> cache;  // nothing: this route does not cache
@@ -147,10 +148,11 @@ struct Config {
   std::vector<TargetConfig> targets;
   std::vector<RouteConfig> routes;
   std::vector<AccountConfig> accounts;  // [0] is the relay
-  // Names clients may ask for beside the routes' own: a target's model name or "provider/model" on a
-  // route begins there; asked names that a mapping replaces are here too.
+  // Names clients may ask for beside the routes' own: a target's model name or "provider/model" on
+  // a route begins there; asked names that a mapping replaces are here too.
   std::optional<RouteIndex> default_route;  // takes any name no route has (the article's form)
-  std::map<std::string, std::string> mapping;  // asked or chosen name -> target name, for downgrades
+  std::map<std::string, std::string>
+      mapping;  // asked or chosen name -> target name, for downgrades
   engine::BreakerSettings breaker;
   bool breaker_consecutive_named = false;  // a sole target keeps a consecutive rule only if named
   HealthCheckConfig health_check;

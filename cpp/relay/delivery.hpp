@@ -1,6 +1,7 @@
 #pragma once
-// What the caller has been given. Until something is committed an attempt may fail unseen and another
-// take its place; afterwards only a resume may follow. A plain reply commits and finishes in one step.
+// What the caller has been given. Until something is committed an attempt may fail unseen and
+// another take its place; afterwards only a resume may follow. A plain reply commits and finishes
+// in one step.
 
 namespace keel::relay {
 

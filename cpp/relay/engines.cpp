@@ -33,6 +33,8 @@ engine::RetryBudgetSettings retry_budget_settings(const Config& config, TargetIn
 engine::KeyPool make_pool(const ProviderConfig& provider, uint64_t seed) {
   std::vector<engine::KeySettings> keys;
   for (const KeyConfig& key : provider.keys) keys.push_back(key.settings);
+  // A provider that asks for none still cools down and is benched: one nameless key stands for it.
+  if (keys.empty()) keys.emplace_back();
   return engine::KeyPool(std::move(keys), provider.key_order, seed);
 }
 
@@ -68,13 +70,13 @@ engine::Allowance LimitSet::would_allow(int64_t token_count, Instant now) const 
   using engine::Allowance;
   Allowance worst;
   auto consider = [&](Allowance a) {
-    if (a.kind > worst.kind || (a.kind == worst.kind && a.retry_after > worst.retry_after)) worst = a;
+    if (a.kind > worst.kind || (a.kind == worst.kind && a.retry_after > worst.retry_after))
+      worst = a;
   };
   if (requests) consider(requests->would_allow(1, now));
   if (tokens) consider(tokens->would_allow(token_count, now));
   // Nobody knows when a place becomes free; a second is when asking again is not rude.
-  if (concurrency && !concurrency->would_allow())
-    consider({Allowance::Kind::wait, seconds(1)});
+  if (concurrency && !concurrency->would_allow()) consider({Allowance::Kind::wait, seconds(1)});
   return worst;
 }
 
@@ -96,15 +98,16 @@ Engines::Engines(std::shared_ptr<const Config> given, PolicySet policies, uint64
     providers.push_back({make_pool(provider, random.next()), LimitSet(provider.limits), {}, 0});
   for (size_t i = 0; i < config->targets.size(); ++i) {
     const TargetConfig& target = config->targets[i];
-    targets.push_back({engine::Breaker(breaker_settings(*config, target), random.next()),
-                       engine::Health(),
-                       engine::RetryBudget(retry_budget_settings(*config, static_cast<TargetIndex>(i)))});
+    targets.push_back(
+        {engine::Breaker(breaker_settings(*config, target), random.next()), engine::Health(),
+         engine::RetryBudget(retry_budget_settings(*config, static_cast<TargetIndex>(i)))});
     targets.back().described = describe(*config, target);
   }
   for (size_t i = 0; i < config->routes.size(); ++i) {
     const RouteConfig& route = config->routes[i];
     routes.push_back({engine::RetryBudget(route.retry.extra_sends),
-                      std::vector<engine::Quantiles>(route.targets.size()), {},
+                      std::vector<engine::Quantiles>(route.targets.size()),
+                      {},
                       i < policies.size() ? std::move(policies[i]) : RoutePolicies{}});
     for (const RouteTarget& entry : route.targets) {
       keel_target described = targets[entry.target].described;
@@ -142,7 +145,8 @@ void breaker_moved(Engines& engines, TargetIndex index, Actions& actions, Instan
                      std::string(engine::name_of(breaker.state()));
   if (breaker.state() == engine::Breaker::State::open) {
     char wait[48];
-    std::snprintf(wait, sizeof wait, ", for %.3f s", remaining(breaker.open_until(), now).seconds());
+    std::snprintf(wait, sizeof wait, ", for %.3f s",
+                  remaining(breaker.open_until(), now).seconds());
     text += wait;
   }
   target.told = breaker.state();
@@ -161,7 +165,8 @@ void arm_revival(Engines& engines, ProviderIndex index) {
   engines.due.remove(provider.revival_timer);
   if (!engines.probes_on()) return;
   if (provider.keys.wake_at() != Instant::never())
-    provider.revival_timer = engines.due.add(provider.keys.wake_at(), {Due::Kind::key_revival, index});
+    provider.revival_timer =
+        engines.due.add(provider.keys.wake_at(), {Due::Kind::key_revival, index});
 }
 
 }  // namespace keel::relay

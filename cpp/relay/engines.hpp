@@ -1,6 +1,6 @@
 #pragma once
-// Everything a relay decides with: the engines and policies behind every target, provider, route and
-// account. Owned by one Relay, used on one thread.
+// Everything a relay decides with: the engines and policies behind every target, provider, route
+// and account. Owned by one Relay, used on one thread.
 
 #include "base/deadlines.hpp"
 #include "base/random.hpp"
@@ -30,15 +30,15 @@ namespace keel::relay {
 // What time alone will bring, besides what the engines' own wake_at() say.
 struct Due {
   enum class Kind : uint8_t {
-    call_deadline,    // id: call
-    call_wait,        // id: call
-    attempt_limit,    // id: attempt
-    connect_limit,    // id: attempt
-    breaker,          // id: target
-    health_check,     // id: provider
-    probe_limit,      // id: probe
-    key_revival,      // id: provider
-    hold_leases,      // the ledger
+    call_deadline,  // id: call
+    call_wait,      // id: call
+    attempt_limit,  // id: attempt
+    connect_limit,  // id: attempt
+    breaker,        // id: target
+    health_check,   // id: provider
+    probe_limit,    // id: probe
+    key_revival,    // id: provider
+    hold_leases,    // the ledger
   };
   Kind kind = Kind::call_deadline;
   uint64_t id = 0;

@@ -1,7 +1,7 @@
 #pragma once
-// Everything that can happen to a relay and everything it can ask a driver to do. What a driver must
-// be able to do can be read here: send and abort an attempt, probe a provider, answer a caller, pass
-// on a notice, and call again at wake_at().
+// Everything that can happen to a relay and everything it can ask a driver to do. What a driver
+// must be able to do can be read here: send and abort an attempt, probe a provider, answer a
+// caller, pass on a notice, and call again at wake_at().
 
 #include "base/body.hpp"
 #include "base/money.hpp"
@@ -26,10 +26,10 @@ struct Request {
   std::string id;  // x-request-id
   Body body;
   wire::Facts facts;
-  std::string tenant;         // empty: the relay's own
+  std::string tenant;                  // empty: the relay's own
   Duration timeout = Duration::max();  // the caller's own limit, from now
-  bool no_cache = false;      // skips the look-up, still stores
-  bool no_store = false;      // neither
+  bool no_cache = false;               // skips the look-up, still stores
+  bool no_store = false;               // neither
   Duration max_age = Duration::max();  // no older answer than this
   bool no_downgrade = false;
 };
@@ -102,10 +102,10 @@ enum class AnswerKind : uint8_t {
 };
 
 struct Answer {
-  AnswerKind result = AnswerKind::ok;
+  AnswerKind kind = AnswerKind::ok;
   int status = 200;
-  Body body;            // the provider's bytes: the answer, or its last error
-  std::string code;     // our error code, or the provider's
+  Body body;         // the provider's bytes: the answer, or its last error
+  std::string code;  // our error code, or the provider's
   std::string message;
   TargetIndex target = 0;  // who answered; meaningful when `from_target`
   bool from_target = false;
@@ -114,9 +114,9 @@ struct Answer {
   int sends = 0;
   int tries = 0;
   bool cached = false;
-  Duration age;                   // of a cached answer
-  std::string downgraded;         // "from->to (reason)", empty if not
-  std::optional<int64_t> clamped; // max_tokens after a clamp
+  Duration age;                    // of a cached answer
+  std::string downgraded;          // "from->to (reason)", empty if not
+  std::optional<int64_t> clamped;  // max_tokens after a clamp
   std::optional<Duration> retry_after;
   std::optional<bool> should_retry;
   Verdict last_verdict;
@@ -152,7 +152,7 @@ struct Tell {
 using Action = std::variant<Send, Abort, Probe, AbortProbe, Respond, Tell>;
 using Actions = std::vector<Action>;
 
-std::string_view name_of(AnswerKind result);
+std::string_view name_of(AnswerKind kind);
 std::string_view name_of(Notice::Kind kind);
 
 }  // namespace keel::relay

@@ -17,7 +17,8 @@ struct Purse {
   bool fits(uint32_t candidate) const {
     return survey.candidates[candidate].worst_case.value_or(NanoUsd{0}) <= room;
   }
-  // The most output tokens per choice whose worst case fits; the policy prices, so it is searched for.
+  // The most output tokens per choice whose worst case fits; the policy prices, so it is searched
+  // for.
   int64_t output_that_fits(uint32_t candidate) const {
     const Candidate& c = survey.candidates[candidate];
     const int64_t choices = std::max<int64_t>(call.request.facts.choices, 1);
@@ -72,7 +73,8 @@ std::vector<uint32_t> advised(Engines& engines, const Call& call, const Survey& 
     described.push_back(survey.described[c.index]);
   }
   keel_request request = survey.request;
-  request.requested_candidate = call.requested == preferred ? static_cast<int32_t>(preferred_shown) : -1;
+  request.requested_candidate =
+      call.requested == preferred ? static_cast<int32_t>(preferred_shown) : -1;
   keel_candidates list{sizeof(keel_candidates), static_cast<uint32_t>(described.size()),
                        sizeof(keel_candidate), described.data()};
   std::vector<uint32_t> answer;
@@ -162,7 +164,8 @@ Funding fund(Engines& engines, const Call& call, const Survey& survey, const Pla
   }
   // Ask the ledger for the account that says no, so that the answer can name it.
   NanoUsd least = survey.candidates[preferred].worst_case.value_or(NanoUsd{0});
-  if (auto hold = engines.budget.reserve(call.budget_accounts, least, call.deadline, unix_ns, &out.refusal))
+  if (auto hold =
+          engines.budget.reserve(call.budget_accounts, least, call.deadline, unix_ns, &out.refusal))
     engines.budget.release(*hold);
   return out;
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Which of the planned targets the money allows (SEMANTICS A8): the plan's first as it is, or as the
-// cost policy advises; else the cheapest that fits; else with a smaller max_tokens; else nobody.
+// Which of the planned targets the money allows (SEMANTICS A8): the plan's first as it is, or as
+// the cost policy advises; else the cheapest that fits; else with a smaller max_tokens; else
+// nobody.
 
 #include "relay/survey.hpp"
 
@@ -12,11 +13,11 @@ namespace keel::relay {
 struct Funding {
   std::optional<uint32_t> candidate;  // nothing: nobody fits
   NanoUsd hold;
-  std::optional<int64_t> clamp;       // max_tokens to send, where money or a default limits it
+  std::optional<int64_t> clamp;  // max_tokens to send, where money or a default limits it
   bool clamped_by_money = false;
-  std::string downgraded;             // "from->to (reason)", empty if not
-  std::optional<std::string> refused; // the cost policy's text
-  engine::Budget::Refusal refusal;    // who said no, when nobody fits
+  std::string downgraded;              // "from->to (reason)", empty if not
+  std::optional<std::string> refused;  // the cost policy's text
+  engine::Budget::Refusal refusal;     // who said no, when nobody fits
 };
 
 Funding fund(Engines& engines, const Call& call, const Survey& survey, const Plan& plan,

@@ -24,8 +24,8 @@ struct Answer;
 // Cumulative buckets that suit the latencies of language models: 50 ms to 10 min.
 class Histogram {
  public:
-  static constexpr std::array<double, 16> kEdges_s = {0.05, 0.1, 0.25, 0.5, 1,   2,   3,   5,
-                                                      8,    12,  20,   30,  60,  120, 300, 600};
+  static constexpr std::array<double, 16> kEdges_s = {0.05, 0.1, 0.25, 0.5, 1,  2,   3,   5,
+                                                      8,    12,  20,   30,  60, 120, 300, 600};
   void add(Duration value);
   void render(std::string& out, std::string_view name, std::string_view labels) const;
 
@@ -39,7 +39,7 @@ class Metrics {
  public:
   explicit Metrics(const Config& config);
 
-  void request(RouteIndex route, const Answer& answer, Duration took);
+  void request(const std::string& route, const Answer& answer, Duration took);
   void attempt(const AttemptRecord& record);
   void retry(TargetIndex target) { ++retries_[target]; }
   void failover(TargetIndex from, TargetIndex to) { ++failovers_[{from, to}]; }
@@ -60,7 +60,7 @@ class Metrics {
     Histogram duration;
   };
   const Config& config_;
-  std::vector<Counted> routes_;
+  std::map<std::string, Counted> routes_;
   std::vector<std::array<uint64_t, kClassCount>> verdicts_;  // per target
   std::vector<Histogram> attempt_duration_;
   std::vector<uint64_t> retries_;

@@ -11,19 +11,28 @@ bool final_everywhere(const Situation& s) {
          (s.cls == Class::policy && !s.fallback_on_policy);
 }
 
+Duration backoff(const Situation& s, Duration scale) {
+  return engine::backoff_delay(s.attempts_here, scale, s.backoff.cap, s.backoff.jitter, s.unit);
+}
+
+// The first move to another target costs no wait; going back to one that failed before does.
 Move leave(const Situation& s, const char* why) {
-  return {s.elsewhere ? Kind::elsewhere : Kind::nowhere, {}, false, why};
+  if (s.fresh_elsewhere) return {Kind::elsewhere, {}, false, why};
+  if (!s.elsewhere) return {Kind::nowhere, {}, false, why};
+  Duration delay = backoff(s, s.backoff.scale);
+  if (delay + kMinUseful > s.time_left) return {Kind::stop, {}, false, "no useful time left"};
+  return {Kind::elsewhere, delay, false, why};
 }
 
 // Transient, broken, not sent: once more here after backoff, then another target; a target that is
 // alone is asked as long as sends last.
 Move after_a_fault(const Situation& s) {
-  if (s.cls == Class::not_sent && s.elsewhere) return {Kind::elsewhere, {}, false, "another target at once"};
-  const bool again = s.here_now && !s.stop_target &&
-                     (s.attempts_here == 1 || s.sole || !s.elsewhere);
+  if (s.cls == Class::not_sent && s.fresh_elsewhere)
+    return {Kind::elsewhere, {}, false, "another target at once"};
+  const bool again =
+      s.here_now && !s.stop_target && (s.attempts_here == 1 || s.sole || !s.fresh_elsewhere);
   if (!again) return leave(s, "another target");
-  Duration delay = engine::backoff_delay(s.attempts_here, s.backoff.scale, s.backoff.cap,
-                                         s.backoff.jitter, s.unit);
+  Duration delay = backoff(s, s.backoff.scale);
   if (delay + kMinUseful > s.time_left) return leave(s, "no time left for backoff here");
   return {Kind::here, delay, false, "once more here after backoff"};
 }
@@ -33,8 +42,7 @@ Move after_throttling(const Situation& s) {
   if (s.cls == Class::throttled_key && s.other_key_now)
     return {Kind::here, {}, false, "another key"};
   if (s.elsewhere_same_model) return {Kind::same_model, {}, false, "the same model elsewhere"};
-  Duration asked = s.cooldown.value_or(engine::backoff_delay(
-      s.attempts_here, s.backoff.throttled_scale, s.backoff.cap, s.backoff.jitter, s.unit));
+  Duration asked = s.cooldown.value_or(backoff(s, s.backoff.throttled_scale));
   Duration wait = engine::spread_server_delay(asked, s.unit);
   const bool last_send_is_kept = s.elsewhere && s.sends_left <= 1;
   if (!s.stop_target && asked <= s.patience_left && asked <= kLongestWait &&
@@ -63,7 +71,8 @@ Move next_move(const Situation& s) {
     case Class::provider_overload:
       return s.sole ? after_throttling(s) : leave(s, "another provider");
     case Class::key_dead:
-      return s.other_key_now ? Move{Kind::here, {}, false, "one other key"} : leave(s, "no other key");
+      return s.other_key_now ? Move{Kind::here, {}, false, "one other key"}
+                             : leave(s, "no other key");
     default:
       return leave(s, "another target");
   }

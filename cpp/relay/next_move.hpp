@@ -1,6 +1,6 @@
 #pragma once
-// After a failed attempt: try here again, try elsewhere, wait, or stop (SEMANTICS A2 "action" column
-// and A3). A pure function of the situation, so that the table can be read and tested alone.
+// After a failed attempt: try here again, try elsewhere, wait, or stop (SEMANTICS A2 "action"
+// column and A3). A pure function of the situation, so that the table can be read and tested alone.
 
 #include "base/time.hpp"
 #include "base/vocabulary.hpp"
@@ -24,6 +24,7 @@ struct Situation {
   bool here_now = false;         // the same target could be taken now (with another key if need be)
   bool other_key_now = false;    // ... with a key other than the one that failed
   bool elsewhere = false;        // another target of the route could be taken now
+  bool fresh_elsewhere = false;  // ... one that has not failed this request yet
   bool elsewhere_same_model = false;
   bool fallback_on_policy = false;
   bool retry_silent = false;
@@ -38,11 +39,11 @@ struct Situation {
 
 struct Move {
   enum class Kind : uint8_t {
-    stop,          // answer with what we have
-    here,          // the same target after `wait`
-    same_model,    // another target of the same model, now
-    elsewhere,     // choose again, now
-    nowhere,       // nobody can take it now: wait for the earliest, or give up
+    stop,        // answer with what we have
+    here,        // the same target after `wait`
+    same_model,  // another target of the same model, now
+    elsewhere,   // choose again after `wait`: none to a target that has not failed yet
+    nowhere,     // nobody can take it now: wait for the earliest, or give up
   };
   Kind kind = Kind::stop;
   Duration wait;

@@ -3,6 +3,7 @@
 #include "engine/router.hpp"
 #include "relay/engines.hpp"
 #include "relay/funding.hpp"
+#include "relay/taking.hpp"
 
 #include <algorithm>
 
@@ -21,17 +22,6 @@ uint32_t capabilities_of(const wire::Facts& facts) {
 bool lacks(const ModelConfig& model, const wire::Facts& facts) {
   return (facts.asks_tools && model.lacks.tools) || (facts.asks_schema && model.lacks.schema) ||
          (facts.asks_images && model.lacks.images) || (facts.asks_audio && model.lacks.audio);
-}
-
-// Output tokens this route's model usually gives: the learned p95, at first the smaller of what was
-// asked for and a guess.
-int64_t expected_output(const Engines& engines, const Call& call, uint32_t candidate, Instant now) {
-  const wire::Facts& facts = call.request.facts;
-  if (facts.operation == Operation::embeddings) return 0;
-  int64_t asked = facts.max_output_tokens.value_or(INT64_MAX);
-  auto learned = engines.routes[call.route].output_tokens[candidate].quantile(0.95, now);
-  int64_t expected = std::min(asked, learned.value_or(kFirstGuessOutputTokens));
-  return expected * std::max<int64_t>(facts.choices, 1);
 }
 
 Removed for_this_request(const Engines& engines, const Call& call, const Candidate& candidate) {
@@ -113,10 +103,15 @@ keel_candidate describe(const Engines& engines, const Call& call, const Candidat
   out.worst_case_cost_nano_usd = candidate.worst_case ? candidate.worst_case->value : -1;
   out.in_flight = static_cast<uint32_t>(target.in_flight);
   switch (target.breaker.state()) {
-    case engine::Breaker::State::half_open: out.breaker_state = KEEL_BREAKER_HALF_OPEN; break;
+    case engine::Breaker::State::half_open:
+      out.breaker_state = KEEL_BREAKER_HALF_OPEN;
+      break;
     case engine::Breaker::State::open:
-    case engine::Breaker::State::forced_open: out.breaker_state = KEEL_BREAKER_OPEN; break;
-    default: out.breaker_state = KEEL_BREAKER_CLOSED;
+    case engine::Breaker::State::forced_open:
+      out.breaker_state = KEEL_BREAKER_OPEN;
+      break;
+    default:
+      out.breaker_state = KEEL_BREAKER_CLOSED;
   }
   const CandidateState& state = call.candidates[candidate.index];
   out.last_verdict = state.last ? policy::verdict_of(*state.last) : KEEL_VERDICT_NONE;
@@ -134,12 +129,14 @@ keel_request describe(Engines& engines, const Call& call, Instant now) {
   out.tenant = policy::text_of(call.request.tenant);
   out.model = policy::text_of(facts.model);
   out.input_tokens = facts.input_tokens_estimate;
-  out.expected_output_tokens = call.candidates.empty() ? 0 : expected_output(engines, call, 0, now);
+  out.expected_output_tokens =
+      call.candidates.empty() ? 0 : expected_output_tokens(engines, call, 0, now);
   out.deadline_left_ns = remaining(call.deadline, now).ns;
   out.budget_left_share = 1.0;
   for (AccountIndex account : call.budget_accounts)
-    out.budget_left_share = std::clamp(1.0 - engines.budget.spent_share(account, engines.unix_ns(now)),
-                                       0.0, out.budget_left_share);
+    out.budget_left_share =
+        std::clamp(1.0 - engines.budget.spent_share(account, engines.unix_ns(now)), 0.0,
+                   out.budget_left_share);
   out.now_ns = now.ns;
   out.entropy = engines.random.next();
   out.stream = facts.stream ? 1 : 0;
@@ -151,6 +148,16 @@ keel_request describe(Engines& engines, const Call& call, Instant now) {
 
 }  // namespace
 
+int64_t expected_output_tokens(const Engines& engines, const Call& call, uint32_t candidate,
+                               Instant now) {
+  const wire::Facts& facts = call.request.facts;
+  if (facts.operation == Operation::embeddings) return 0;
+  int64_t asked = facts.max_output_tokens.value_or(INT64_MAX);
+  auto learned = engines.routes[call.route].output_tokens[candidate].quantile(0.95, now);
+  int64_t expected = std::min(asked, learned.value_or(kFirstGuessOutputTokens));
+  return expected * std::max<int64_t>(facts.choices, 1);
+}
+
 int64_t input_bound(const Engines& engines, const Call& call, TargetIndex target) {
   int64_t bound = call.request.facts.input_tokens_bound;
   int64_t context = engines.model_of(target).context_tokens;
@@ -160,8 +167,8 @@ int64_t input_bound(const Engines& engines, const Call& call, TargetIndex target
 std::optional<NanoUsd> price(Engines& engines, const Call& call, const keel_request& request,
                              uint32_t candidate, const Usage& usage, uint32_t usage_kind) {
   RouteEngines& route = engines.routes[call.route];
-  keel_usage question{sizeof(keel_usage), usage_kind,      usage.in,       usage.cached,
-                      usage.cache_write,  usage.out,       usage.reasoning};
+  keel_usage question{sizeof(keel_usage), usage_kind, usage.in,       usage.cached,
+                      usage.cache_write,  usage.out,  usage.reasoning};
   if (route.policies.cost) {
     int64_t nano_usd = 0;
     policy::Decision answer =
@@ -192,18 +199,17 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
     candidate.downgrade_only = route.targets[i].downgrade_only;
     bound_output(engines, call, candidate);
     int64_t in = input_bound(engines, call, candidate.target);
-    int64_t expected = expected_output(engines, call, i, now);
-    candidate.worst_case = price(engines, call, out.request, i, {.in = in, .out = candidate.output_bound},
-                                 KEEL_USAGE_WORST_CASE);
+    int64_t expected = expected_output_tokens(engines, call, i, now);
+    candidate.worst_case = price(engines, call, out.request, i,
+                                 {.in = in, .out = candidate.output_bound}, KEEL_USAGE_WORST_CASE);
     candidate.estimated =
         price(engines, call, out.request, i,
               {.in = call.request.facts.input_tokens_estimate, .out = expected}, KEEL_USAGE_ACTUAL);
-    out.tokens = std::max(out.tokens, call.request.facts.input_tokens_estimate + expected);
+    candidate.tokens = call.request.facts.input_tokens_estimate + expected;
     candidate.removed = for_this_request(engines, call, candidate);
     if (candidate.eligible()) {
-      Availability now_free = available(
-          engines, candidate.target, call.request.facts.input_tokens_estimate + expected,
-          call.candidates[i].spent_keys, now);
+      Availability now_free = available(engines, candidate.target, candidate.tokens,
+                                        call.candidates[i].spent_keys, now);
       candidate.removed = now_free.why;
       candidate.until = now_free.until;
       candidate.key = now_free.key;
@@ -220,8 +226,8 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
 
 namespace {
 
-// The candidates a policy may order: eligible, not for downgrades only, and those an earlier attempt
-// advises against only when there is nobody else.
+// The candidates a policy may order: eligible, not for downgrades only, and those an earlier
+// attempt advises against only when there is nobody else.
 std::vector<uint32_t> presentable(const Call& call, const Survey& survey) {
   std::vector<uint32_t> fresh, avoided;
   for (const Candidate& c : survey.candidates) {
@@ -233,7 +239,7 @@ std::vector<uint32_t> presentable(const Call& call, const Survey& survey) {
 
 }  // namespace
 
-Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions, Instant now) {
+Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions) {
   Plan out;
   std::vector<uint32_t> shown = presentable(call, survey);
   if (shown.empty()) return out;
@@ -243,11 +249,12 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
   keel_request request = survey.request;
   request.requested_candidate = -1;
   for (uint32_t index : shown) {
-    if (call.requested == index) request.requested_candidate = static_cast<int32_t>(described.size());
+    if (call.requested == index)
+      request.requested_candidate = static_cast<int32_t>(described.size());
     const keel_candidate& d = survey.described[index];
     described.push_back(d);
-    standings.push_back({true, survey.candidates[index].recovering, static_cast<int>(d.target->tier),
-                         d.target->weight, d.health_score});
+    standings.push_back({true, survey.candidates[index].recovering,
+                         static_cast<int>(d.target->tier), d.target->weight, d.health_score});
   }
   std::vector<uint32_t> order;
   auto answer = engine::PolicyAnswer::abstained;
@@ -269,7 +276,6 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
       out.by_policy = true;
     }
   }
-  (void)now;
   for (uint32_t i : engine::make_plan(standings, answer, order)) out.order.push_back(shown[i]);
   if (call.pinned && survey.candidates[*call.pinned].eligible()) {
     std::erase(out.order, *call.pinned);

@@ -22,6 +22,7 @@ struct Candidate {
   Removed removed = Removed::none;
   Instant until = Instant::never();
   engine::KeyReason key = engine::KeyReason::none;
+  int64_t tokens = 0;  // what tokens-per-minute limits are asked for: input and expected output
   bool recovering = false;
   bool downgrade_only = false;
   int64_t output_bound = 0;           // the most output tokens this request can be billed here
@@ -34,26 +35,30 @@ struct Candidate {
 
 struct Survey {
   keel_request request{};
-  int64_t tokens = 0;  // what tokens-per-minute limits are asked for
-  std::vector<Candidate> candidates;        // one per target of the route
-  std::vector<keel_candidate> described;    // the same, as policies see them
+  std::vector<Candidate> candidates;      // one per target of the route
+  std::vector<keel_candidate> described;  // the same, as policies see them
 
   bool anyone_eligible() const;
 };
 
 Survey survey(Engines& engines, const Call& call, Instant now);
 
-// The order in which they are to be tried: the pinned one, then who needs a trial, then the policy's
-// order or the host's default. A refusal carries the policy's text.
+// The order in which they are to be tried: the pinned one, then who needs a trial, then the
+// policy's order or the host's default. A refusal carries the policy's text.
 struct Plan {
   std::vector<uint32_t> order;  // indices into the route's targets
   std::optional<std::string> refused;
   bool by_policy = false;
 };
-Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions, Instant now);
+Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions);
 
-// Input tokens a request can be billed for at a target: the byte bound, or the model's whole context
-// where that is smaller.
+// Output tokens this route's model usually gives: the learned p95 per choice, at first the smaller
+// of what was asked for and 1,000.
+int64_t expected_output_tokens(const Engines& engines, const Call& call, uint32_t candidate,
+                               Instant now);
+
+// Input tokens a request can be billed for at a target: the byte bound, or the model's whole
+// context where that is smaller.
 int64_t input_bound(const Engines& engines, const Call& call, TargetIndex target);
 
 // What it costs by the route's cost policy; the host's own sum where the policy abstains.

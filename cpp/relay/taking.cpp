@@ -21,7 +21,8 @@ std::optional<Duration> usual_time(const Engines& engines, const Survey& survey,
   return *per_token * std::max<int64_t>(survey.request.expected_output_tokens, 1);
 }
 
-void count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex target, Instant now) {
+void count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex target,
+                 Instant now) {
   TargetEngines& t = engines.targets[target];
   if (call.candidates[candidate].attempts == 0) {
     t.retries.record_request(now);
@@ -36,7 +37,8 @@ void count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex t
     route.extra_sends.try_grant(now);
   }
   if (call.previous && *call.previous != candidate)
-    engines.metrics.failover(engines.config->routes[call.route].targets[*call.previous].target, target);
+    engines.metrics.failover(engines.config->routes[call.route].targets[*call.previous].target,
+                             target);
 }
 
 }  // namespace
@@ -53,9 +55,10 @@ Duration attempt_limit(const Engines& engines, const Call& call, const Survey& s
   const RouteConfig& route = engines.config->routes[call.route];
   const Duration left = remaining(call.deadline, now);
   if (route.attempt_timeout) return std::min(*route.attempt_timeout, left);
-  bool another = std::any_of(survey.candidates.begin(), survey.candidates.end(), [&](const Candidate& c) {
-    return c.index != candidate && c.eligible() && !c.downgrade_only;
-  });
+  bool another =
+      std::any_of(survey.candidates.begin(), survey.candidates.end(), [&](const Candidate& c) {
+        return c.index != candidate && c.eligible() && !c.downgrade_only;
+      });
   if (!another) return left;
   Duration floor = kLongestUnhurried;
   if (auto usual = usual_time(engines, survey, survey.candidates[candidate].target, now))
@@ -82,11 +85,9 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   assert(permit && "the survey of this instant said that the breaker would admit");
   out.permit = *permit;
   breaker_moved(engines, candidate.target, actions, now);
-  if (provider.keys.size() > 0) {
-    out.key = provider.keys.take(engines.config->targets[candidate.target].model, out.tokens,
-                                 call.candidates[index].spent_keys, now);
-    assert(out.key && "the survey of this instant said that a key was free");
-  }
+  out.key = provider.keys.take(engines.config->targets[candidate.target].model, out.tokens,
+                               call.candidates[index].spent_keys, now);
+  assert(out.key && "the survey of this instant said that a key was free");
   provider.limits.take(out.tokens, now);
   auto hold = engines.budget.reserve(call.budget_accounts, funding.hold, call.deadline + kHoldSlack,
                                      engines.unix_ns(now));
@@ -128,7 +129,8 @@ void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptR
   } else if (attempt.outcome.usage) {
     keel_request request{};
     request.struct_size = sizeof request;
-    auto cost = price(engines, call, request, attempt.candidate, *attempt.outcome.usage, KEEL_USAGE_ACTUAL);
+    auto cost =
+        price(engines, call, request, attempt.candidate, *attempt.outcome.usage, KEEL_USAGE_ACTUAL);
     record.posted = cost.value_or(NanoUsd{0});
     budget.settle(attempt.hold, record.posted);
     if (record.posted > attempt.held)
@@ -147,18 +149,19 @@ void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptR
 
 namespace {
 
-void settle_key(Engines& engines, Call& call, const Attempt& attempt, Actions& actions, Instant now) {
-  if (!attempt.key) return;
+// What the attempt did to tokens per minute: as counted, nothing, or as taken where nobody knows.
+int64_t tokens_used(const Attempt& attempt) {
+  if (attempt.outcome.usage) return attempt.outcome.usage->in + attempt.outcome.usage->out;
+  return attempt.verdict.billed == Billed::no ? 0 : attempt.tokens;
+}
+
+void settle_key(Engines& engines, Call& call, const Attempt& attempt, Actions& actions,
+                Instant now) {
   const ProviderIndex index = engines.config->targets[attempt.target].provider;
   engine::KeyPool& keys = engines.providers[index].keys;
   const auto& lease = *attempt.key;
-  const Usage used = attempt.outcome.usage.value_or(Usage{});
-  const int64_t tokens = attempt.outcome.usage      ? used.in + used.out
-                         : attempt.verdict.billed == Billed::no ? 0
-                                                                : attempt.tokens;
-  keys.give_back(lease, tokens, attempt.sent.has_value(), now);
-  const std::string subject = engines.config->providers[index].name + " key " +
-                              engines.config->providers[index].keys[lease.key].label;
+  keys.give_back(lease, tokens_used(attempt), attempt.sent.has_value(), now);
+  const std::string subject = key_subject(engines, index, lease.key);
   switch (attempt.verdict.cls) {
     case Class::ok:
     case Class::policy:
@@ -169,12 +172,14 @@ void settle_key(Engines& engines, Call& call, const Attempt& attempt, Actions& a
       break;
     case Class::exhausted:
       keys.bench(lease.key, attempt.outcome.hint.after, now);
-      tell(actions, Notice::Kind::key_benched, subject, "quota or credit is exhausted: " + attempt.outcome.message);
+      tell(actions, Notice::Kind::key_benched, subject,
+           "quota or credit is exhausted: " + attempt.outcome.message);
       break;
     case Class::key_dead:
       keys.kill(lease.key, now);
       arm_revival(engines, index);
-      tell(actions, Notice::Kind::key_dead, subject, "the provider refuses it: " + attempt.outcome.message);
+      tell(actions, Notice::Kind::key_dead, subject,
+           "the provider refuses it: " + attempt.outcome.message);
       break;
     case Class::key_model_denied:
       keys.deny(lease.key, lease.model, now);
@@ -225,12 +230,8 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
           out / std::max<int64_t>(call.request.facts.choices, 1), now);
     }
   }
-  const Usage used = attempt.outcome.usage.value_or(Usage{});
-  const int64_t tokens = attempt.outcome.usage                  ? used.in + used.out
-                         : attempt.verdict.billed == Billed::no ? 0
-                                                                : attempt.tokens;
   engines.provider_engines(attempt.target)
-      .limits.give_back(attempt.tokens, tokens, attempt.sent.has_value(), now);
+      .limits.give_back(attempt.tokens, tokens_used(attempt), attempt.sent.has_value(), now);
   settle_key(engines, call, attempt, actions, now);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What an attempt takes before it is sent and gives back when it is over: permit, key lease, limits,
-// hold, grants. All or nothing on the way in, exactly once on the way out.
+// What an attempt takes before it is sent and gives back when it is over: permit, key lease,
+// limits, hold, grants. All or nothing on the way in, exactly once on the way out.
 
 #include "relay/funding.hpp"
 #include "relay/survey.hpp"

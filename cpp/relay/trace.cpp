@@ -6,15 +6,24 @@ namespace keel::relay {
 
 std::string_view name_of(Stage stage) {
   switch (stage) {
-    case Stage::begin: return "begin";
-    case Stage::admit: return "admit";
-    case Stage::look_up: return "look_up";
-    case Stage::choose: return "choose";
-    case Stage::attempt: return "attempt";
-    case Stage::classify: return "classify";
-    case Stage::settle: return "settle";
-    case Stage::retry: return "retry";
-    case Stage::respond: return "respond";
+    case Stage::begin:
+      return "begin";
+    case Stage::admit:
+      return "admit";
+    case Stage::look_up:
+      return "look_up";
+    case Stage::choose:
+      return "choose";
+    case Stage::attempt:
+      return "attempt";
+    case Stage::classify:
+      return "classify";
+    case Stage::settle:
+      return "settle";
+    case Stage::retry:
+      return "retry";
+    case Stage::respond:
+      return "respond";
   }
   return "unknown";
 }

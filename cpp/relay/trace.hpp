@@ -1,6 +1,7 @@
 #pragma once
 // Why each decision was made: one line from every stage that chooses, one record per attempt. The
-// text is written for a tired person; the records are what the ledger, the log and metrics agree on.
+// text is written for a tired person; the records are what the ledger, the log and metrics agree
+// on.
 
 #include "base/money.hpp"
 #include "base/time.hpp"
@@ -13,7 +14,17 @@
 
 namespace keel::relay {
 
-enum class Stage : uint8_t { begin, admit, look_up, choose, attempt, classify, settle, retry, respond };
+enum class Stage : uint8_t {
+  begin,
+  admit,
+  look_up,
+  choose,
+  attempt,
+  classify,
+  settle,
+  retry,
+  respond
+};
 std::string_view name_of(Stage stage);
 
 struct TraceLine {

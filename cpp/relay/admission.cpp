@@ -1,0 +1,88 @@
+#include "relay/admission.hpp"
+
+#include "relay/answers.hpp"
+#include "relay/engines.hpp"
+#include "relay/survey.hpp"
+
+#include <algorithm>
+
+namespace keel::relay {
+
+std::optional<Answer> find_accounts(Engines& engines, Call& call) {
+  AccountIndex account = 0;
+  if (!call.request.tenant.empty()) {
+    auto found = engines.account_by_name.find(call.request.tenant);
+    if (found == engines.account_by_name.end() || found->second == 0)
+      return unknown_tenant(call.request.tenant);
+    account = found->second;
+  }
+  for (;;) {
+    const AccountConfig& config = engines.config->accounts[account];
+    if (!config.enabled) return account_frozen(config.name);
+    call.accounts.push_back(account);
+    if (engines.accounts[account].ledger)
+      call.budget_accounts.push_back(*engines.accounts[account].ledger);
+    call.budgeted |= config.budget.has_value();
+    if (account == 0) return std::nullopt;
+    account = config.parent.value_or(0);
+  }
+}
+
+namespace {
+
+std::optional<uint32_t> named_candidate(const Engines& engines, RouteIndex route,
+                                        std::string_view asked) {
+  const auto& targets = engines.config->routes[route].targets;
+  for (uint32_t i = 0; i < targets.size(); ++i) {
+    if (targets[i].downgrade_only) continue;
+    if (engines.config->targets[targets[i].target].name == asked ||
+        engines.model_of(targets[i].target).name == asked)
+      return i;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Answer> find_route(Engines& engines, Call& call) {
+  const std::string& asked = call.request.facts.model;
+  auto found = engines.route_by_name.find(asked);
+  if (found == engines.route_by_name.end() && !engines.config->default_route)
+    return unknown_model(engines, asked);
+  if (call.request.facts.stream) return stream_not_here();
+  go_to_route(
+      engines, call,
+      found != engines.route_by_name.end() ? found->second : *engines.config->default_route);
+  return std::nullopt;
+}
+
+void go_to_route(Engines& engines, Call& call, RouteIndex route) {
+  const RouteConfig& config = engines.config->routes[route];
+  call.route = route;
+  call.trace->route = config.name;
+  call.candidates.assign(config.targets.size(), {});
+  call.requested = named_candidate(engines, route, call.request.facts.model);
+  call.pinned.reset();
+  call.previous.reset();
+}
+
+int64_t tokens_to_admit(const Engines& engines, const Call& call, Instant now) {
+  return call.request.facts.input_tokens_estimate + expected_output_tokens(engines, call, 0, now);
+}
+
+int64_t tokens_spent(const Call& call) {
+  int64_t total = 0;
+  for (const AttemptRecord& record : call.trace->attempts) {
+    if (record.usage)
+      total += record.usage->in + record.usage->out;
+    else if (record.billed != Billed::no)
+      total += call.tokens_admitted;
+  }
+  return total;
+}
+
+bool keeps_its_request(const Call& call) {
+  return call.sends > 0 || call.from_cache;
+}
+
+}  // namespace keel::relay

@@ -1,0 +1,167 @@
+#include "relay/answers.hpp"
+
+#include "relay/engines.hpp"
+#include "relay/situation.hpp"
+
+namespace keel::relay {
+
+namespace {
+
+Answer failure(AnswerKind kind, int status, std::string code, std::string message) {
+  Answer out;
+  out.kind = kind;
+  out.status = status;
+  out.code = std::move(code);
+  out.message = std::move(message);
+  return out;
+}
+
+}  // namespace
+
+Answer unknown_tenant(const std::string& tenant) {
+  return failure(AnswerKind::unknown_tenant, 401, "unauthorized",
+                 "tenant \"" + tenant + "\" is not in the configuration");
+}
+
+Answer account_frozen(const std::string& account) {
+  return failure(AnswerKind::account_frozen, 403, "account_frozen",
+                 "account \"" + account + "\" is frozen (enabled: false)");
+}
+
+Answer unknown_model(const Engines& engines, const std::string& asked) {
+  std::string known;
+  for (const RouteConfig& route : engines.config->routes)
+    known += (known.empty() ? "" : ", ") + route.name;
+  return failure(AnswerKind::unknown_model, 404, "model_not_found",
+                 "no route is named \"" + asked + "\"; there are: " + known);
+}
+
+Answer stream_not_here() {
+  return failure(AnswerKind::invalid_request, 400, "invalid_request",
+                 "stream: true is not served by a plain call");
+}
+
+Answer rate_limited(const std::string& account, const engine::Allowance& allowance) {
+  if (allowance.kind == engine::Allowance::Kind::never)
+    return failure(
+        AnswerKind::request_too_large, 413, "request_too_large",
+        "the request needs more tokens than account \"" + account + "\" may use in a minute");
+  Answer out = failure(AnswerKind::rate_limited, 429, "rate_limited",
+                       "account \"" + account + "\" is over its rate limit");
+  out.retry_after = allowance.retry_after;
+  return out;
+}
+
+Answer policy_refused(const std::string& text) {
+  Answer out = failure(AnswerKind::policy_refused, 403, "policy_refused", text);
+  out.should_retry = false;
+  return out;
+}
+
+Answer budget_exceeded(const Engines& engines, const Call& call, const Funding& funding,
+                       Instant now) {
+  std::string name = "relay";
+  std::optional<Duration> until;
+  for (AccountIndex account : call.accounts) {
+    if (engines.accounts[account].ledger != funding.refusal.account) continue;
+    const AccountConfig& config = engines.config->accounts[account];
+    name = config.name;
+    if (!config.budget || config.budget->window == engine::BudgetWindow::forever) continue;
+    const int64_t unix_ns = engines.unix_ns(now);
+    until = Duration{engine::window_end_unix_ns(config.budget->window, unix_ns) - unix_ns};
+  }
+  Answer out =
+      failure(AnswerKind::budget_exceeded, 429, "budget_exceeded",
+              "the budget of account \"" + name + "\" has " + to_usd_text(funding.refusal.left) +
+                  " USD left, too little for this request");
+  out.should_retry = false;
+  out.retry_after = until;
+  return out;
+}
+
+Answer no_target(const Engines& engines, const Survey& survey, Instant now) {
+  std::string why;
+  bool throttled = !survey.candidates.empty(), temporary = false;
+  for (const Candidate& c : survey.candidates) {
+    if (c.downgrade_only) continue;
+    why += (why.empty() ? "" : "; ") + engines.config->targets[c.target].name + ": " +
+           std::string(name_of(c.removed));
+    throttled &= c.removed == Removed::no_key || c.removed == Removed::provider_limit;
+    temporary |= c.until != Instant::never();
+  }
+  Answer out = failure(AnswerKind::no_target, throttled && temporary ? 429 : 503,
+                       throttled && temporary ? "rate_limited" : "no_target_available",
+                       "no target can take this request now (" + why + ")");
+  Earliest earliest = earliest_of(survey);
+  if (earliest.at != Instant::never()) out.retry_after = remaining(earliest.at, now);
+  return out;
+}
+
+Answer deadline_exceeded(const Engines& engines, const Call& call) {
+  std::string message = "the request's deadline passed";
+  if (!call.trace->attempts.empty()) {
+    const AttemptRecord& last = call.trace->attempts.back();
+    message += "; the last attempt, at " + engines.config->targets[last.target].name + ", was " +
+               std::string(name_of(last.cls));
+  }
+  return failure(AnswerKind::deadline_exceeded, 504, "deadline_exceeded", std::move(message));
+}
+
+Answer cancelled() {
+  return failure(AnswerKind::cancelled, 499, "cancelled", "the caller went away");
+}
+
+Answer cached_answer(const Engines&, const engine::CachedReply& reply, Instant now) {
+  Answer out;
+  out.body = reply.body;
+  out.target = reply.target;
+  out.from_target = true;
+  out.usage = reply.usage;
+  out.cached = true;
+  out.age = elapsed(reply.stored_at, now);
+  return out;
+}
+
+Answer success(const Engines&, const Call& call) {
+  Answer out;
+  const AttemptRecord& record = call.trace->attempts.back();
+  out.status = call.last_outcome.status;
+  out.body = call.last_reply;
+  out.target = record.target;
+  out.from_target = true;
+  out.usage = record.usage.value_or(Usage{});
+  out.clamped = call.clamped;
+  return out;
+}
+
+Answer last_error(const Engines& engines, const Call& call) {
+  const Outcome& last = call.last_outcome;
+  const AttemptRecord& record = call.trace->attempts.back();
+  Answer out = failure(AnswerKind::upstream_error, last.status, last.error_code, last.message);
+  if (out.code.empty()) out.code = last.error_type.empty() ? "upstream_error" : last.error_type;
+  out.target = record.target;
+  out.from_target = true;
+  out.should_retry = false;
+  if (last.ended == Ended::replied && last.status >= 400) {
+    out.body = call.last_reply;
+  } else {
+    out.status = call.last.cls == Class::silent ? 504 : 502;
+    out.code = "upstream_error";
+    out.message = engines.config->targets[record.target].name + ": " +
+                  (last.message.empty() ? std::string(name_of(call.last.cls)) : last.message);
+  }
+  if (last.status == 401 || last.status == 402 || last.status == 403) {
+    out.status = 502;
+    out.code = "upstream_refused";
+    out.message = "the provider refused the relay's own credentials or account";
+    out.body = {};
+  }
+  if (call.last.cls == Class::policy && last.status < 400) {
+    // A filtered answer is the provider's word, billed and complete: the client sees it as it is.
+    out = success(engines, call);
+  }
+  if (call.last_cooldown) out.retry_after = call.last_cooldown;
+  return out;
+}
+
+}  // namespace keel::relay

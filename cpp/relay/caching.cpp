@@ -1,0 +1,107 @@
+#include "relay/caching.hpp"
+
+#include "relay/engines.hpp"
+#include "wire/canonical.hpp"
+
+#include <algorithm>
+
+namespace keel::relay {
+
+namespace {
+
+// Policies have a say in what is answered, so their revisions are part of what an answer is kept
+// under.
+std::string policy_chain(const RoutePolicies& policies) {
+  std::string out;
+  auto add = [&](const policy::Policy* policy) {
+    if (!policy) return;
+    const policy::Description& d = policy->description();
+    out += d.kind + '/' + d.id + '@' + d.version + '#' + std::to_string(d.revision) + ';';
+  };
+  add(policies.routing.get());
+  add(policies.cost.get());
+  add(policies.ttl.get());
+  return out;
+}
+
+engine::CacheKey identity(const Engines& engines, const Call& call, TargetIndex target) {
+  const RouteEngines& route = engines.routes[call.route];
+  return wire::identity_of(call.request.tenant, call.request.facts.operation,
+                           engines.config->targets[target].name, call.canonical.view(),
+                           policy_chain(route.policies))
+      .bytes;
+}
+
+const char* bypass_reason(const RouteCache& cache, const Request& request) {
+  if (!request.facts.cacheable) return "this request cannot be cached";
+  if (cache.when == CacheWhen::deterministic && !request.facts.deterministic)
+    return "not deterministic (no temperature 0, no seed)";
+  if (request.no_store && request.no_cache) return "the caller wants no cache";
+  return nullptr;
+}
+
+}  // namespace
+
+CacheLook look_into_cache(Engines& engines, Call& call, Instant now) {
+  const RouteConfig& route = engines.config->routes[call.route];
+  if (const char* why = bypass_reason(*route.cache, call.request)) return {nullptr, "bypass", why};
+  Result<std::string> canonical = wire::canonical_request(call.request.body);
+  if (!canonical) return {nullptr, "bypass", canonical.error().message};
+  call.canonical = Body::take(std::move(*canonical));
+  if (call.request.no_cache) return {nullptr, "bypass", "the caller wants a fresh answer"};
+  for (const RouteTarget& entry : route.targets) {
+    const auto* reply = engines.cache.find(identity(engines, call, entry.target),
+                                           call.canonical.view(), call.request.max_age, now);
+    if (!reply) continue;
+    call.from_cache = true;
+    return {reply, "hit", "answered before by " + engines.config->targets[entry.target].name};
+  }
+  return {nullptr, "miss", "not in the cache"};
+}
+
+namespace {
+
+Duration lifetime(Engines& engines, Call& call, TargetIndex target, Instant now) {
+  RouteEngines& route = engines.routes[call.route];
+  const RouteCache& config = *engines.config->routes[call.route].cache;
+  if (!route.policies.ttl) return Duration::zero();
+  keel_request request{};
+  request.struct_size = sizeof request;
+  request.route = policy::text_of(engines.config->routes[call.route].name);
+  request.tenant = policy::text_of(call.request.tenant);
+  request.model = policy::text_of(call.request.facts.model);
+  request.now_ns = now.ns;
+  request.entropy = engines.random.next();
+  request.requested_candidate = -1;
+  keel_ttl_question question{};
+  question.struct_size = sizeof question;
+  question.request = &request;
+  question.target = &engines.targets[target].described;
+  const Span text = call.request.facts.first_message_text;
+  if (config.ttl.allow_text && !text.empty())
+    question.first_message =
+        policy::text_of(call.request.body.view().substr(text.offset, text.length));
+  int64_t ttl_ns = 0;
+  policy::Decision answer = route.policies.ttl->ttl(question, ttl_ns);
+  if (answer.answered == policy::Answered::failed)
+    engines.metrics.policy_error(route.policies.ttl->description().id);
+  if (!answer) return Duration::zero();
+  return scaled({ttl_ns}, 1.0 - config.jitter * engines.random.unit());
+}
+
+}  // namespace
+
+void store_in_cache(Engines& engines, Call& call, Instant now) {
+  const AttemptRecord& record = call.trace->attempts.back();
+  if (!call.canonical || call.request.no_store || call.last_reply.empty()) return;
+  if (record.billed != Billed::yes || call.last.cls != Class::ok) return;
+  // A clamped answer is not the answer to the request as it was asked.
+  if (call.clamped) return;
+  const Duration ttl = lifetime(engines, call, record.target, now);
+  if (ttl <= Duration::zero()) return;
+  engines.cache.put(
+      identity(engines, call, record.target), call.canonical,
+      {call.last_reply, record.target, record.usage.value_or(Usage{}), now, now + ttl}, ttl, now);
+}
+
+}  // namespace keel::relay

@@ -1,0 +1,357 @@
+// One request's life, top to bottom:
+//   begin -> admit -> look_up -> choose -> attempt -> classify -> settle -> [retry -> choose] ->
+//   respond
+// Each stage is one function. It decides from local state only, says why in the trace, and names
+// the stage that comes next.
+
+#include "relay/call.hpp"
+
+#include "engine/classifier.hpp"
+#include "relay/admission.hpp"
+#include "relay/answers.hpp"
+#include "relay/caching.hpp"
+#include "relay/engines.hpp"
+#include "relay/funding.hpp"
+#include "relay/next_move.hpp"
+#include "relay/situation.hpp"
+#include "relay/survey.hpp"
+#include "relay/taking.hpp"
+#include "relay/telling.hpp"
+#include "wire/exchange.hpp"
+
+#include <algorithm>
+
+namespace keel::relay {
+
+void Life::run(Call& call, Next next) {
+  for (;;) {
+    switch (next) {
+      case Next::admit:
+        next = admit(call);
+        break;
+      case Next::look_up:
+        next = look_up(call);
+        break;
+      case Next::choose:
+        next = choose(call);
+        break;
+      case Next::attempt:
+        next = attempt(call);
+        break;
+      case Next::classify:
+        next = classify(call);
+        break;
+      case Next::settle:
+        next = settle(call);
+        break;
+      case Next::retry:
+        next = retry(call);
+        break;
+      case Next::respond:
+        next = respond(call);
+        break;
+      case Next::wait:
+      case Next::over:
+        return;
+    }
+  }
+}
+
+// What is this request? Its route, its accounts, its deadline.
+void Life::begin(Call& call) {
+  call.began = now_;
+  call.trace = std::make_shared<Trace>();
+  call.trace->id = call.request.id;
+  call.trace->tenant = call.request.tenant;
+  call.trace->model_asked = call.request.facts.model;
+  call.trace->began = now_;
+  if (auto refusal = find_accounts(engines_, call))
+    return run(call, answer(call, std::move(*refusal)));
+  if (auto refusal = find_route(engines_, call))
+    return run(call, answer(call, std::move(*refusal)));
+  const RouteConfig& route = engines_.config->routes[call.route];
+  call.trace->route = route.name;
+  call.deadline = now_ + std::min({call.request.timeout, route.timeout, kLongestCall});
+  call.patience_left = route.patience;
+  call.exhausted_wait_left =
+      route.on_exhausted == OnExhausted::wait ? route.exhausted_wait : Duration::zero();
+  call.deadline_timer =
+      engines_.due.add(call.deadline, {Due::Kind::call_deadline, call.request.call});
+  call.trace->say(Stage::begin, describe_request(engines_, call, now_), now_);
+  run(call, Next::admit);
+}
+
+// Who is it, and may they send now? Every account of the chain says yes or none is touched.
+Next Life::admit(Call& call) {
+  const int64_t tokens = tokens_to_admit(engines_, call, now_);
+  for (AccountIndex index : call.accounts) {
+    engine::Allowance allowance = engines_.accounts[index].limits.would_allow(tokens, now_);
+    if (allowance) continue;
+    const std::string& name = engines_.config->accounts[index].name;
+    engines_.metrics.rate_limited(name);
+    call.trace->say(Stage::admit, "account " + name + " is over its limit", now_);
+    return answer(call, rate_limited(name, allowance));
+  }
+  for (AccountIndex index : call.accounts) engines_.accounts[index].limits.take(tokens, now_);
+  call.tokens_admitted = tokens;
+  call.admitted = true;
+  return Next::look_up;
+}
+
+// Do we already know the answer?
+Next Life::look_up(Call& call) {
+  if (!engines_.config->routes[call.route].cache) return Next::choose;
+  CacheLook look = look_into_cache(engines_, call, now_);
+  engines_.metrics.cache(look.result);
+  call.trace->say(Stage::look_up, look.why, now_);
+  if (!look.reply) return Next::choose;
+  return answer(call, cached_answer(engines_, *look.reply, now_));
+}
+
+// Which target and key next? Filters peek, the policy orders, the money decides, the winner takes
+// all.
+Next Life::choose(Call& call) {
+  if (remaining(call.deadline, now_) <= Duration::zero())
+    return answer(call, deadline_exceeded(engines_, call));
+  const Survey seen = survey(engines_, call, now_);
+  const Plan planned = plan(engines_, call, seen, actions_);
+  if (planned.refused) return answer(call, policy_refused(*planned.refused));
+  if (planned.order.empty()) return nowhere(call, seen);
+  Funding funding = fund(engines_, call, seen, planned, actions_, now_);
+  if (funding.refused) return answer(call, policy_refused(*funding.refused));
+  if (!funding.candidate) {
+    tell_budget_exhausted(engines_, call, funding, actions_, now_);
+    return answer(call, budget_exceeded(engines_, call, funding, now_));
+  }
+  call.attempt = take(engines_, call, seen, funding, actions_, now_);
+  note_downgrade(call, funding);
+  call.pinned.reset();
+  call.trace->say(Stage::choose, describe_choice(engines_, call, seen, planned, funding), now_);
+  return Next::attempt;
+}
+
+// Send it. From here the driver reports Sent and Finished, or time runs out.
+Next Life::attempt(Call& call) {
+  Attempt& attempt = *call.attempt;
+  ++call.tries;
+  ++call.candidates[attempt.candidate].attempts;
+  engines_.attempts.emplace(attempt.id, call.request.call);
+  attempt.limit_timer = engines_.due.add(attempt.limit, {Due::Kind::attempt_limit, attempt.id});
+  const Instant connect_by = now_ + engines_.config->connect_timeout;
+  if (connect_by < attempt.limit)
+    attempt.connect_timer = engines_.due.add(connect_by, {Due::Kind::connect_limit, attempt.id});
+  const ModelConfig& model = engines_.model_of(attempt.target);
+  Send send{.call = call.request.call, .attempt = attempt.id, .target = attempt.target};
+  if (!engines_.provider_of(attempt.target).keys.empty()) send.key = attempt.key->key;
+  send.operation = call.request.facts.operation;
+  if (!call.request.body.empty())
+    send.body = wire::retarget(call.request.body, call.request.facts, model.name, attempt.clamped);
+  call.trace->say(Stage::attempt, describe_attempt(engines_, call, now_), now_);
+  actions_.push_back(std::move(send));
+  return Next::wait;
+}
+
+void Life::sent(Call& call) {
+  if (!call.attempt || call.attempt->sent) return;
+  call.attempt->sent = now_;
+  engines_.due.remove(call.attempt->connect_timer);
+  ++call.sends;
+}
+
+// The exchange is over: as the driver says, or because a limit passed.
+void Life::finished(Call& call, Outcome outcome, Body reply, bool reused_connection) {
+  if (!call.attempt) return;
+  call.attempt->outcome = std::move(outcome);
+  call.attempt->reply = std::move(reply);
+  call.attempt->reused_connection = reused_connection;
+  run(call, Next::classify);
+}
+
+void Life::give_up(Call& call, Outcome outcome) {
+  actions_.push_back(Abort{call.attempt->id});
+  finished(call, std::move(outcome), {}, false);
+}
+
+void Life::time_is_up(Call& call) {
+  if (!call.attempt) return;
+  if (call.attempt->limit >= call.deadline) return deadline_passed(call);
+  give_up(call, timed_out(call.attempt->sent.has_value(), "no answer within the attempt's limit"));
+}
+
+void Life::connect_is_late(Call& call) {
+  if (!call.attempt || call.attempt->sent) return;
+  give_up(call, timed_out(false, "no connection within the connect limit"));
+}
+
+// What does this outcome mean?
+Next Life::classify(Call& call) {
+  Attempt& attempt = *call.attempt;
+  if (!attempt.sent && attempt.outcome.ended != Ended::not_sent &&
+      attempt.outcome.ended != Ended::cancelled)
+    sent(call);  // an answer came, so something left, whatever the driver has told
+  attempt.verdict = engine::classify(
+      attempt.outcome, {.bills_errors = engines_.provider_of(attempt.target).bills_errors});
+  if (!attempt.sent) attempt.verdict.billed = Billed::no;
+  call.last = attempt.verdict;
+  call.candidates[attempt.candidate].last = attempt.verdict.cls;
+  call.trace->say(Stage::classify, describe_outcome(engines_, attempt), now_);
+  return Next::settle;
+}
+
+// Give everything back exactly once, before any wait: money, permit, key, limits, health.
+Next Life::settle(Call& call) {
+  Attempt attempt = std::move(*call.attempt);
+  call.attempt.reset();
+  engines_.attempts.erase(attempt.id);
+  engines_.due.remove(attempt.limit_timer);
+  engines_.due.remove(attempt.connect_timer);
+  call.last_cooldown.reset();
+  AttemptRecord record = record_of(engines_, attempt, now_);
+  settle_money(engines_, call, attempt, record, actions_, now_);
+  settle_engines(engines_, call, attempt, actions_, now_);
+  observe(engines_, call, attempt, record, now_);
+  engines_.metrics.attempt(record);
+  call.trace->say(Stage::settle, describe_settlement(record), now_);
+  call.trace->attempts.push_back(std::move(record));
+  if (!call.last_cooldown) call.last_cooldown = attempt.outcome.hint.after;
+  call.previous = attempt.candidate;
+  call.last_key = attempt.key->key;
+  call.clamped = attempt.clamped;
+  call.last_outcome = std::move(attempt.outcome);
+  call.last_reply = std::move(attempt.reply);
+  return attempt.verdict.cls == Class::ok ? Next::respond : Next::retry;
+}
+
+// Same target, another key, another target, a wait, or the end?
+Next Life::retry(Call& call) {
+  rule_out(engines_, call);
+  const Survey seen = survey(engines_, call, now_);
+  const Situation situation = situation_of(engines_, call, seen, now_);
+  const Move move = next_move(situation);
+  call.trace->say(Stage::retry, describe_move(move), now_);
+  if (move.uses_patience) call.patience_left = call.patience_left - move.wait;
+  switch (move.kind) {
+    case Move::Kind::stop:
+      return Next::respond;
+    case Move::Kind::here:
+      if (move.wait > Duration::zero()) return wait(call, move.wait, call.previous);
+      call.pinned = call.previous;
+      return Next::choose;
+    case Move::Kind::same_model:
+      call.pinned = same_model_elsewhere(engines_, call, seen);
+      return Next::choose;
+    case Move::Kind::elsewhere:
+      call.candidates[*call.previous].avoid = true;
+      if (move.wait > Duration::zero()) return wait(call, move.wait, std::nullopt);
+      return Next::choose;
+    case Move::Kind::nowhere:
+      return nowhere(call, seen);
+  }
+  return Next::respond;
+}
+
+// Nobody can take it now: wait for the earliest who may, go to another route, or say so.
+Next Life::nowhere(Call& call, const Survey& seen) {
+  const RouteConfig& route = engines_.config->routes[call.route];
+  const Earliest earliest = earliest_of(seen);
+  const bool may_send =
+      call.sends < route.retry.max_attempts && call.tries < 2 * route.retry.max_attempts;
+  const Duration delay = remaining(earliest.at, now_);
+  const Duration allowed = earliest.behind_a_breaker
+                               ? call.exhausted_wait_left
+                               : std::max(call.patience_left, call.exhausted_wait_left);
+  if (may_send && safe_to_repeat(call) && earliest.at != Instant::never() && delay <= allowed &&
+      delay <= kLongestWait && delay + kMinUseful <= remaining(call.deadline, now_)) {
+    call.patience_left = std::max(call.patience_left - delay, Duration::zero());
+    call.exhausted_wait_left = std::max(call.exhausted_wait_left - delay, Duration::zero());
+    call.trace->say(Stage::retry, describe_wait(engines_, seen, delay), now_);
+    return wait(call, delay, std::nullopt);
+  }
+  if (route.on_exhausted == OnExhausted::other_route && may_send && safe_to_repeat(call)) {
+    go_to_route(engines_, call, route.exhausted_route);
+    call.trace->say(Stage::retry, "on to route " + call.trace->route, now_);
+    return Next::choose;
+  }
+  call.trace->say(Stage::retry, describe_exhaustion(engines_, seen, now_), now_);
+  if (call.tries > 0) return Next::respond;
+  return answer(call, no_target(engines_, seen, now_));
+}
+
+Next Life::wait(Call& call, Duration delay, std::optional<uint32_t> pin) {
+  call.pinned = pin;
+  call.wait_timer = engines_.due.add(now_ + delay, {Due::Kind::call_wait, call.request.call});
+  return Next::wait;
+}
+
+void Life::wait_is_over(Call& call) {
+  call.wait_timer = DueTimes::kNone;
+  run(call, Next::choose);
+}
+
+// The answer, or the last error as the client should see it.
+Next Life::respond(Call& call) {
+  if (call.last.cls == Class::ok) {
+    store_in_cache(engines_, call, now_);
+    return answer(call, success(engines_, call));
+  }
+  return answer(call, last_error(engines_, call));
+}
+
+// Handed over exactly once; what admit took goes back; the call is closed.
+Next Life::answer(Call& call, Answer answer) {
+  if (!call.delivery.finish()) return Next::over;
+  answer.cost = call.cost;
+  answer.sends = call.sends;
+  answer.tries = call.tries;
+  answer.downgraded = call.downgraded;
+  answer.last_verdict = call.last;
+  call.trace->ended = now_;
+  call.trace->say(Stage::respond, describe_answer(engines_, answer), now_);
+  answer.trace = call.trace;
+  engines_.metrics.request(call.trace->route, answer, elapsed(call.began, now_));
+  close(call);
+  actions_.push_back(Respond{call.request.call, std::move(answer)});
+  return Next::over;
+}
+
+void Life::deadline_passed(Call& call) {
+  if (call.attempt) {
+    withdraw(call, timed_out(call.attempt->sent.has_value(), "the request's deadline passed"));
+  }
+  run(call, answer(call, deadline_exceeded(engines_, call)));
+}
+
+void Life::cancel(Call& call) {
+  if (call.attempt) {
+    Outcome outcome;
+    outcome.ended = Ended::cancelled;
+    outcome.message = "the caller went away";
+    withdraw(call, std::move(outcome));
+  }
+  run(call, answer(call, cancelled()));
+}
+
+// The attempt in flight is closed and settled, and nothing follows it.
+void Life::withdraw(Call& call, Outcome outcome) {
+  actions_.push_back(Abort{call.attempt->id});
+  call.attempt->outcome = std::move(outcome);
+  classify(call);
+  settle(call);
+}
+
+void Life::close(Call& call) {
+  engines_.due.remove(call.deadline_timer);
+  engines_.due.remove(call.wait_timer);
+  if (call.sole_result) {
+    const auto& last = *call.sole_result;
+    engines_.targets[last.target].breaker.record(last.epoch, last.effect, last.slow, now_);
+    breaker_moved(engines_, last.target, actions_, now_);
+  }
+  if (call.admitted)
+    for (AccountIndex index : call.accounts)
+      engines_.accounts[index].limits.give_back(call.tokens_admitted, tokens_spent(call),
+                                                keeps_its_request(call), now_);
+  call.closed = true;
+}
+
+}  // namespace keel::relay

@@ -1,0 +1,53 @@
+#pragma once
+// The unit without I/O: events in, actions out. It owns all calls, engines and policies and is
+// confined to one thread; it has no clock, no thread and no randomness of its own.
+
+#include "base/time.hpp"
+#include "relay/call.hpp"
+#include "relay/engines.hpp"
+#include "relay/events.hpp"
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+namespace keel::relay {
+
+class Relay {
+ public:
+  // `policies` has one entry per route (load_policies); an empty one means the host's defaults.
+  // `seed` is all the chance there is: the same seed, events and instants give the same actions.
+  Relay(std::shared_ptr<const Config> config, PolicySet policies, uint64_t seed, Instant now);
+
+  // Appends to `actions`. `now` never runs backwards by the driver's doing; if it does, no time has
+  // passed.
+  void handle(Event event, Instant now, Actions& actions);
+  // When to send Wake at the latest; never while nothing is due.
+  Instant wake_at() const;
+
+  std::string metrics(Instant now) const { return engines_.metrics.render(engines_, now); }
+  const Engines& engines() const { return engines_; }
+  size_t open_calls() const { return calls_.size(); }
+  // The call's state while it is open: what the simulator's invariants look at.
+  const Call* find(CallId call) const;
+
+ private:
+  void on(Request& event, Actions& actions);
+  void on(Cancel& event, Actions& actions);
+  void on(Sent& event, Actions& actions);
+  void on(Finished& event, Actions& actions);
+  void on(Probed& event, Actions& actions);
+  void on(WallClock& event, Actions& actions);
+  void on(Wake& event, Actions& actions);
+  void due(Due what, Actions& actions);
+
+  Call* call_of(AttemptId attempt);
+  void forget_if_closed(CallId call);
+
+  Engines engines_;
+  Instant now_;
+  std::unordered_map<CallId, std::unique_ptr<Call>> calls_;
+};
+
+}  // namespace keel::relay

@@ -1,0 +1,163 @@
+#include "relay/situation.hpp"
+
+#include "relay/engines.hpp"
+
+#include <algorithm>
+
+namespace keel::relay {
+
+namespace {
+
+const RouteTarget& entry_of(const Engines& engines, const Call& call, uint32_t candidate) {
+  return engines.config->routes[call.route].targets[candidate];
+}
+
+template <typename Predicate>
+void rule_out_where(const Engines& engines, Call& call, Predicate matches) {
+  for (uint32_t i = 0; i < call.candidates.size(); ++i)
+    if (matches(entry_of(engines, call, i).target)) call.candidates[i].over = true;
+}
+
+void spend_key(const Engines& engines, Call& call, ProviderIndex provider, KeyIndex key) {
+  for (uint32_t i = 0; i < call.candidates.size(); ++i)
+    if (engines.config->targets[entry_of(engines, call, i).target].provider == provider)
+      call.candidates[i].spent_keys.push_back(key);
+}
+
+// Every key of the same billing scope is spent for this request.
+void spend_account(const Engines& engines, Call& call, ProviderIndex provider, KeyIndex key) {
+  const auto& keys = engines.config->providers[provider].keys;
+  if (keys.empty()) return spend_key(engines, call, provider, key);
+  for (KeyIndex i = 0; i < keys.size(); ++i)
+    if (keys[i].settings.account == keys[key].settings.account)
+      spend_key(engines, call, provider, i);
+}
+
+// Another provider; where the route has one provider only, another model.
+void rule_out_overloaded(const Engines& engines, Call& call, TargetIndex target) {
+  const auto& config = *engines.config;
+  const ProviderIndex provider = config.targets[target].provider;
+  bool one_provider = true;
+  for (const RouteTarget& entry : config.routes[call.route].targets)
+    one_provider &= config.targets[entry.target].provider == provider;
+  if (!one_provider)
+    return rule_out_where(engines, call,
+                          [&](TargetIndex t) { return config.targets[t].provider == provider; });
+  if (!config.targets[target].sole)
+    rule_out_where(engines, call, [&](TargetIndex t) { return t == target; });
+}
+
+}  // namespace
+
+void rule_out(const Engines& engines, Call& call) {
+  const uint32_t here = *call.previous;
+  const TargetIndex target = entry_of(engines, call, here).target;
+  const ProviderIndex provider = engines.config->targets[target].provider;
+  const ModelConfig& model = engines.model_of(target);
+  const RouteConfig& route = engines.config->routes[call.route];
+  CandidateState& state = call.candidates[here];
+  auto same_model = [&](TargetIndex t) { return engines.model_of(t).name == model.name; };
+
+  if (call.last.stop_target) state.over = true;
+  switch (call.last.cls) {
+    case Class::silent:
+      state.over |= !route.retry.retry_silent;
+      break;
+    case Class::unsupported:
+      state.over = true;
+      break;
+    case Class::context:
+      call.context_needed_over = std::max(call.context_needed_over, model.context_tokens);
+      rule_out_where(engines, call, same_model);
+      break;
+    case Class::policy:
+      rule_out_where(engines, call, same_model);
+      break;
+    case Class::provider_overload:
+      rule_out_overloaded(engines, call, target);
+      break;
+    case Class::exhausted:
+      spend_account(engines, call, provider, *call.last_key);
+      break;
+    case Class::key_dead:
+      spend_key(engines, call, provider, *call.last_key);
+      if (++call.dead_keys_met >= 2)  // one other key, not all of them
+        rule_out_where(engines, call, [&](TargetIndex t) {
+          return engines.config->targets[t].provider == provider;
+        });
+      break;
+    case Class::key_model_denied:
+      state.spent_keys.push_back(*call.last_key);
+      state.avoid = true;
+      break;
+    default:
+      break;
+  }
+}
+
+bool safe_to_repeat(const Call& call) {
+  if (!call.request.facts.side_effects) return true;
+  return std::all_of(call.trace->attempts.begin(), call.trace->attempts.end(),
+                     [](const AttemptRecord& r) { return r.billed == Billed::no; });
+}
+
+std::optional<uint32_t> same_model_elsewhere(const Engines& engines, const Call& call,
+                                             const Survey& survey) {
+  const std::string& model = engines.model_of(entry_of(engines, call, *call.previous).target).name;
+  for (const Candidate& c : survey.candidates)
+    if (c.index != *call.previous && c.eligible() && !c.downgrade_only &&
+        engines.model_of(c.target).name == model)
+      return c.index;
+  return std::nullopt;
+}
+
+Situation situation_of(Engines& engines, const Call& call, const Survey& survey, Instant now) {
+  const RouteConfig& route = engines.config->routes[call.route];
+  const uint32_t here = *call.previous;
+  const CandidateState& state = call.candidates[here];
+  Situation out;
+  out.cls = call.last.cls;
+  out.stop_target = call.last.stop_target;
+  out.safe_to_repeat = safe_to_repeat(call);
+  out.sole = engines.config->targets[survey.candidates[here].target].sole;
+  out.attempts_here = state.attempts;
+  out.here_now = survey.candidates[here].eligible();
+  // What was throttled or refused is cooling, spent or dead by now, so whatever is left is another.
+  out.other_key_now = out.here_now;
+  for (const Candidate& c : survey.candidates) {
+    if (c.index == here || !c.eligible() || c.downgrade_only) continue;
+    out.elsewhere = true;
+    out.fresh_elsewhere |= !call.candidates[c.index].avoid;
+  }
+  out.elsewhere_same_model = same_model_elsewhere(engines, call, survey).has_value();
+  out.fallback_on_policy = route.fallback_on_content_policy;
+  out.retry_silent = route.retry.retry_silent;
+  out.cooldown = call.last_cooldown;
+  out.patience_left = call.patience_left;
+  out.time_left = remaining(call.deadline, now);
+  out.sends_left = route.retry.max_attempts - call.sends;
+  out.tries_left = 2 * route.retry.max_attempts - call.tries;
+  out.backoff = route.retry.backoff;
+  out.unit = engines.random.unit();
+  return out;
+}
+
+Earliest earliest_of(const Survey& survey) {
+  Earliest out;
+  for (const Candidate& c : survey.candidates) {
+    const bool only_busy = c.removed == Removed::breaker_open || c.removed == Removed::no_key ||
+                           c.removed == Removed::provider_limit;
+    if (!only_busy || c.downgrade_only || c.until >= out.at) continue;
+    out = {c.until, c.removed == Removed::breaker_open, c.index};
+  }
+  return out;
+}
+
+Outcome timed_out(bool sent, std::string message) {
+  Outcome out;
+  out.ended = sent ? Ended::silent : Ended::not_sent;
+  out.message = std::move(message);
+  return out;
+}
+
+}  // namespace keel::relay
