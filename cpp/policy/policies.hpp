@@ -92,6 +92,15 @@ constexpr std::string_view view_of(keel_text t) {
   return t.data == nullptr ? std::string_view{} : std::string_view{t.data, t.size};
 }
 
+// Candidates in an array of the host's own.
+inline keel_candidates candidates_of(const keel_candidate* first, size_t count) {
+  return {sizeof(keel_candidates), static_cast<uint32_t>(count), sizeof(keel_candidate), first};
+}
+inline const keel_candidate& candidate_at(const keel_candidates& candidates, uint32_t index) {
+  const char* first = reinterpret_cast<const char*>(candidates.first);
+  return *reinterpret_cast<const keel_candidate*>(first + index * candidates.stride);
+}
+
 constexpr uint32_t verdict_of(Class c) {
   return static_cast<uint32_t>(c) + 1;
 }
