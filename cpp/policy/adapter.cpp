@@ -10,7 +10,10 @@ namespace keel::policy {
 namespace {
 
 std::string quoted(keel_text name) {
-  return "'" + std::string(view_of(name)) + "'";
+  std::string out = "'";
+  out += view_of(name);
+  out += '\'';
+  return out;
 }
 
 // Room for an answer that orders candidates, and the check of what came back.

@@ -1,0 +1,72 @@
+#pragma once
+// How one provider API is spoken: what to send for a request, and what its reply amounts to. One
+// implementation per dialect; they are stateless, so one constant of each serves everybody.
+
+#include "base/body.hpp"
+#include "base/secret.hpp"
+#include "base/vocabulary.hpp"
+#include "wire/facts.hpp"
+#include "wire/headers.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace keel::wire {
+
+// The head of a request. `path` goes behind the provider's base URL. The headers hold the key.
+struct HttpRequest {
+  std::string method;
+  std::string path;
+  Headers headers;
+};
+
+// What changes in the client's request for one target.
+struct Retarget {
+  std::string_view model;                     // the target's own name for it
+  std::optional<int64_t> max_output_tokens;   // a limit to splice in, per choice
+  std::string_view default_max_tokens_field;  // where the client named none
+};
+
+// A complete reply, judged as far as its bytes go. Transport failures never come here: the driver
+// knows them first. `outcome.ended` is replied or unusable.
+struct Decoded {
+  Outcome outcome;
+  std::string model_served;
+  std::string finish_reason;  // of the first choice
+  std::string upstream_request_id;
+};
+
+class Dialect {
+ public:
+  virtual ~Dialect() = default;
+
+  virtual std::string_view name() const = 0;
+  // An empty key sends none; nor does one that is_header_value refuses (checked at configuration).
+  // The client's user agent is appended to ours.
+  virtual HttpRequest head(Operation operation, const Secret& key,
+                           std::string_view client_user_agent) const = 0;
+  // A free call that shows whether the provider and the key are alive (SEMANTICS A12).
+  virtual HttpRequest probe(const Secret& key) const = 0;
+  virtual SplicedBody encode(const Body& request, const Facts& facts, const Retarget& to) const = 0;
+  virtual Decoded decode_reply(Operation operation, int status, const Headers& headers,
+                               const Body& reply, int64_t unix_now_ns) const = 0;
+  // The text of a usable reply's first choice; empty if it has none (tool calls only).
+  virtual std::string text_of(const Body& reply) const = 0;
+};
+
+// "openai"; nullptr for a name nobody speaks here.
+const Dialect* dialect_named(std::string_view name);
+
+// Counts beyond this in one reply are nonsense, and nonsense counts as no usage at all.
+inline constexpr int64_t kUsageTokensMax = 100'000'000;
+
+// The client's bytes with the model and, if given, the output limit replaced; a value that is
+// already as wanted is left alone. `default_field` is used where the client's request has neither
+// field.
+SplicedBody retarget(const Body& request, const Facts& facts, std::string_view model_name,
+                     std::optional<int64_t> max_output_tokens = std::nullopt,
+                     std::string_view default_field = "max_completion_tokens");
+
+}  // namespace keel::wire

@@ -1,0 +1,65 @@
+#include "wire/openai.hpp"
+
+#include "wire/openai_reply.hpp"
+
+#include <utility>
+
+namespace keel::wire {
+
+namespace {
+
+constexpr std::string_view kUserAgent = "keel";
+constexpr size_t kUserAgentBytesMax = 256;
+
+HttpRequest start(std::string method, std::string path, const Secret& key) {
+  HttpRequest out{std::move(method), std::move(path), {}};
+  if (!key.empty() && is_header_value(key.reveal())) {
+    out.headers.emplace_back("authorization", "Bearer " + std::string(key.reveal()));
+  }
+  out.headers.emplace_back("accept", "application/json");
+  return out;
+}
+
+class OpenAi final : public Dialect {
+ public:
+  std::string_view name() const override { return "openai"; }
+
+  HttpRequest head(Operation operation, const Secret& key,
+                   std::string_view client_user_agent) const override {
+    bool chat = operation == Operation::chat;
+    HttpRequest out = start("POST", chat ? "/chat/completions" : "/embeddings", key);
+    out.headers.emplace_back("content-type", "application/json");
+    std::string agent(kUserAgent);
+    bool known = !client_user_agent.empty() && client_user_agent.size() <= kUserAgentBytesMax &&
+                 is_header_value(client_user_agent);
+    if (known) agent.append(" ").append(client_user_agent);
+    out.headers.emplace_back("user-agent", std::move(agent));
+    return out;
+  }
+
+  HttpRequest probe(const Secret& key) const override {
+    HttpRequest out = start("GET", "/models", key);
+    out.headers.emplace_back("user-agent", kUserAgent);
+    return out;
+  }
+
+  SplicedBody encode(const Body& request, const Facts& facts, const Retarget& to) const override {
+    return retarget(request, facts, to.model, to.max_output_tokens, to.default_max_tokens_field);
+  }
+
+  Decoded decode_reply(Operation operation, int status, const Headers& headers, const Body& reply,
+                       int64_t unix_now_ns) const override {
+    return decode_openai_reply(operation, status, headers, reply, unix_now_ns);
+  }
+
+  std::string text_of(const Body& reply) const override { return openai_text_of(reply); }
+};
+
+}  // namespace
+
+const Dialect& openai_dialect() {
+  static const OpenAi dialect;
+  return dialect;
+}
+
+}  // namespace keel::wire
