@@ -1,0 +1,95 @@
+#pragma once
+// One thread around one io_context, and one coarse timer for everything that is due in it. All
+// deadlines of the loop share that timer: a timer per operation costs more than the operation.
+
+#include "base/time.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+
+namespace keel::io {
+
+// Deadlines are rounded up to this grid, so that neighbours share one wake-up.
+inline constexpr Duration kTick = milliseconds(5);
+
+// Starts a thread that takes no signals (they belong to the program; a write to a closed socket
+// must give an error, not SIGPIPE). `name` is cut to 15 characters by the kernel.
+std::thread start_quiet_thread(const char* name, std::function<void()> run);
+
+class Loop {
+ public:
+  Loop() : context_(1), timer_(context_) {}
+  ~Loop() { stop(); }
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Starts the thread. Once.
+  void start(const char* name);
+  // Ends the loop after the handler that runs, and joins. Work not yet run is dropped with the
+  // loop. Not from the loop's own thread. Again: nothing.
+  void stop();
+
+  bool started() const { return thread_.joinable(); }
+  bool in_loop_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  boost::asio::io_context& context() { return context_; }
+
+  // Runs `work` on the loop's thread, in the order posted. From any thread.
+  template <typename Work>
+  void post(Work&& work) {
+    boost::asio::post(context_, std::forward<Work>(work));
+  }
+
+ private:
+  friend class Timer;
+  void enlist(class Timer* timer);
+  void strike(class Timer* timer);
+  void arm(Instant at);
+  void fire();
+
+  using SteadyTimer =
+      boost::asio::basic_waitable_timer<std::chrono::steady_clock,
+                                        boost::asio::wait_traits<std::chrono::steady_clock>,
+                                        boost::asio::io_context::executor_type>;
+
+  boost::asio::io_context context_;
+  SteadyTimer timer_;
+  Instant armed_ = Instant::never();
+  std::vector<class Timer*> timers_;
+  std::thread thread_;
+};
+
+// Something that wants to be called when an instant has come: up to kTick late, never early.
+// Belongs to the loop's thread (or to whoever owns the loop while its thread does not run).
+class Timer {
+ public:
+  Timer(Loop& loop, std::function<void(Instant now)> run) : loop_(loop), run_(std::move(run)) {
+    loop_.enlist(this);
+  }
+  ~Timer() { loop_.strike(this); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  // Replaces what was asked before; never() asks for nothing.
+  void at(Instant due) {
+    due_ = due;
+    loop_.arm(due);
+  }
+  Instant due() const { return due_; }
+
+ private:
+  friend class Loop;
+  Loop& loop_;
+  std::function<void(Instant now)> run_;
+  Instant due_ = Instant::never();
+};
+
+}  // namespace keel::io

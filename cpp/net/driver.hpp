@@ -1,0 +1,72 @@
+#pragma once
+// Runs a Relay on the real clock and the real network: one thread with an Asio loop, libcurl below,
+// the relay's actions carried out as they come. Everything that decides is in relay/.
+
+#include "base/result.hpp"
+#include "base/vocabulary.hpp"
+#include "relay/config.hpp"
+#include "relay/events.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace keel::relay {
+class Relay;
+}
+
+namespace keel::net {
+
+struct DriverOptions {
+  std::string ca_file;               // PEM, in place of the system's store; empty: the system's
+  std::vector<std::string> resolve;  // HOST:PORT:ADDR:PORT, as in net/endpoint.hpp
+  std::string user_agent = "keel";
+  std::function<void(const relay::Notice&)> on_notice;  // on the driver's thread; must be cheap
+};
+
+// Called on the driver's thread, once, for every call that was submitted; must be cheap and must
+// not throw.
+using Completion = std::function<void(relay::Answer&& answer)>;
+
+// No thread, no socket and no libcurl handle before the first submit. Every method may be called
+// from any thread.
+//
+// After fork() the child's copy is dead: forked() is true, submit refuses, and destroying it leaks
+// what the parent was using instead of touching it (its connections' descriptors are closed by
+// then). The owner builds a new Relay and a new Driver from configuration.
+class Driver {
+ public:
+  // Error codes "invalid_resolve", "invalid_base_url", "unreadable_ca_file", "unknown_dialect".
+  static Result<std::unique_ptr<Driver>> create(std::shared_ptr<const relay::Config> config,
+                                                std::unique_ptr<relay::Relay> relay,
+                                                DriverOptions options);
+  ~Driver();  // close()
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  // The driver picks the call's id (request.call is overwritten). Error codes "closed", "forked":
+  // then `done` is never called.
+  Result<CallId> submit(relay::Request request, Completion done);
+  // The call is answered as cancelled, unless it has been answered already.
+  void cancel(CallId call);
+
+  // The relay's Prometheus text. Waits for the driver's thread.
+  std::string metrics();
+  // Aborts what is under way, answers every pending call as cancelled, joins the thread. Not from
+  // the driver's thread. Again: nothing.
+  void close();
+
+  bool started() const;
+  bool forked() const;
+
+ private:
+  struct Core;
+  explicit Driver(std::unique_ptr<Core> core);
+  std::unique_ptr<Core> core_;
+};
+
+// For a relay whose configuration names no seed.
+uint64_t draw_seed();
+
+}  // namespace keel::net
