@@ -132,6 +132,7 @@ struct AccountConfig {
   std::string name;
   std::optional<AccountIndex> parent;  // tenants without one have the relay as parent
   bool enabled = true;
+  std::vector<std::string> client_keys;  // SHA-256 in hex: how a gateway knows whose request it is
   Limits limits;
   std::optional<engine::AccountSettings> budget;
 };
