@@ -53,7 +53,7 @@ class Decaying {
 };
 
 // Quantiles of positive values (latencies in ns, token counts) over the last nine to ten minutes:
-// 20 buckets per power of two, so a relative error below 5 % and integers below 40 exact. Unknown
+// 20 buckets per power of two, so a relative error below 5 % and integers below 32 exact. Unknown
 // below kMinSamples (SEMANTICS A1). Values below 1 count as 1, above 2^43 - 1 (2.4 h) as that.
 class Quantiles {
  public:
