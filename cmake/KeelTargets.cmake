@@ -12,7 +12,7 @@ endif()
 
 add_library(keel_warnings INTERFACE)
 target_compile_options(keel_warnings INTERFACE
-  -Wall -Wextra -Wshadow -Werror
+  -Wall -Wextra -Wshadow -Werror -Wno-missing-field-initializers
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
   # g++ 12 warns of overlap in every `"literal" + std::string` (GCC bug 105651).
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)

@@ -6,6 +6,7 @@
 #include "base/time.hpp"
 
 #include <cstddef>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -19,7 +20,7 @@ class Deadlines {
 
   // The next due instant, or never.
   Instant next() const { return heap_.empty() ? Instant::never() : slots_[heap_[0]].at; }
-  size_t size() const { return heap_.size(); }
+  std::size_t size() const { return heap_.size(); }
 
   Handle add(Instant at, Payload payload) {
     Handle handle = take_slot();
@@ -68,11 +69,11 @@ class Deadlines {
     const Slot &x = slots_[a], &y = slots_[b];
     return x.at != y.at ? x.at < y.at : x.order < y.order;
   }
-  void place(size_t position, Handle handle) {
+  void place(std::size_t position, Handle handle) {
     heap_[position] = handle;
     slots_[handle].position = static_cast<uint32_t>(position);
   }
-  void sift_up(size_t i) {
+  void sift_up(std::size_t i) {
     Handle moving = heap_[i];
     while (i > 0 && before(moving, heap_[(i - 1) / 2])) {
       place(i, heap_[(i - 1) / 2]);
@@ -80,9 +81,9 @@ class Deadlines {
     }
     place(i, moving);
   }
-  void sift_down(size_t i) {
+  void sift_down(std::size_t i) {
     Handle moving = heap_[i];
-    for (size_t child = 2 * i + 1; child < heap_.size(); child = 2 * i + 1) {
+    for (std::size_t child = 2 * i + 1; child < heap_.size(); child = 2 * i + 1) {
       if (child + 1 < heap_.size() && before(heap_[child + 1], heap_[child])) ++child;
       if (!before(heap_[child], moving)) break;
       place(i, heap_[child]);
@@ -90,7 +91,7 @@ class Deadlines {
     }
     place(i, moving);
   }
-  void erase_at(size_t position) {
+  void erase_at(std::size_t position) {
     Handle last = heap_.back();
     heap_.pop_back();
     if (position == heap_.size()) return;

@@ -2,7 +2,7 @@
 // One try at one target: what it took (permit, key lease, limits, hold) and what became of it.
 // Taken all or nothing by choose, given back exactly once by settle.
 
-#include "base/deadlines.hpp"
+#include "base/body.hpp"
 #include "base/money.hpp"
 #include "base/vocabulary.hpp"
 #include "engine/breaker.hpp"

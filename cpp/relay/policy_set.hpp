@@ -19,7 +19,6 @@ struct RoutePolicies {
   std::unique_ptr<policy::RoutingPolicy> routing;
   std::unique_ptr<policy::CostPolicy> cost;
   std::unique_ptr<policy::TtlPolicy> ttl;  // nothing where the route does not cache
-  bool ttl_may_read_text = false;
 };
 
 using PolicySet = std::vector<RoutePolicies>;  // one per route

@@ -1,6 +1,7 @@
 #include "relay/taking.hpp"
 
 #include "relay/engines.hpp"
+#include "relay/telling.hpp"
 
 #include <algorithm>
 #include <cassert>

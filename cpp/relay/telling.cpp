@@ -158,7 +158,9 @@ void observe(Engines& engines, const Call& call, const Attempt& attempt,
   out.cost_nano_usd = record.posted.value;
   out.now_ns = now.ns;
   out.status = static_cast<uint32_t>(record.status);
-  route.policies.routing->observe(out);
+  policy::Decision heard = route.policies.routing->observe(out);
+  if (heard.answered == policy::Answered::failed)
+    engines.metrics.policy_error(route.policies.routing->description().id);
 }
 
 void note_downgrade(Call& call, const Funding& funding) {
