@@ -147,16 +147,25 @@ TEST(Breaker, OnlyASuccessCanBeSlow) {
 TEST(Breaker, AShareThatNoDoubleHoldsIsReachedAtTheWholeNumber) {
   BreakerSettings settings = plain();
   settings.consecutive = 0;
-  for (int tenths = 1; tenths <= 10; ++tenths) {
-    settings.failure_rate = tenths / 10.0;
-    settings.min_requests = 30;
-    Breaker breaker(settings);
-    pass_many(breaker, 30 - 3 * tenths, Effect::success, at_ms(0));
-    pass_many(breaker, 3 * tenths - 1, Effect::failure, at_ms(0));
-    EXPECT_EQ(breaker.state(), State::closed) << tenths;
-    pass(breaker, Effect::failure, at_ms(0));
-    EXPECT_EQ(breaker.state(), State::open) << tenths;
-  }
+  settings.min_requests = 25;
+  settings.failure_rate = 0.28;  // 0.28 * 25 is a little more than 7 in doubles
+  Breaker breaker(settings);
+  pass_many(breaker, 18, Effect::success, at_ms(0));
+  pass_many(breaker, 6, Effect::failure, at_ms(0));
+  EXPECT_EQ(breaker.state(), State::closed);
+  pass(breaker, Effect::failure, at_ms(0));
+  EXPECT_EQ(breaker.state(), State::open);
+}
+
+TEST(Breaker, TheResultsThatOpenedItAreForgottenWhenItCloses) {
+  BreakerSettings settings = plain();
+  settings.consecutive = 0;
+  settings.failure_rate = 0.5;
+  Breaker breaker(settings);
+  pass_many(breaker, 10, Effect::failure, at_ms(0));
+  pass_many(breaker, 3, Effect::success, at_ms(5'000));
+  pass_many(breaker, 9, Effect::failure, at_ms(5'000));
+  EXPECT_EQ(breaker.state(), State::closed);
 }
 
 TEST(Breaker, OpenAdmitsNothingUntilItsWaitIsOver) {
@@ -201,6 +210,14 @@ TEST(Breaker, AFailedTrialReopensForTwiceAsLongUpToTheMost) {
   EXPECT_EQ(breaker.open_until(), at_ms(30'000));
   pass(breaker, Effect::failure, at_ms(30'000));
   EXPECT_EQ(breaker.open_until(), at_ms(45'000));
+}
+
+TEST(Breaker, TrialSuccessesCountFromTheLatestHalfOpen) {
+  Breaker breaker = opened();
+  pass_many(breaker, 2, Effect::success, at_ms(5'000));
+  pass(breaker, Effect::failure, at_ms(5'000));
+  pass_many(breaker, 2, Effect::success, at_ms(15'000));
+  EXPECT_EQ(breaker.state(), State::half_open);
 }
 
 TEST(Breaker, ACancelledTrialReturnsItsPermitOnly) {

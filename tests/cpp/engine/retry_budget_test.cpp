@@ -35,6 +35,12 @@ TEST(RetryBudget, AFifthOfTheRequestsComesOnTop) {
   EXPECT_EQ(budget.balance(at(seconds(1))), 30);
 }
 
+TEST(RetryBudget, ARatioThatNoDoubleHoldsIsExact) {
+  RetryBudget budget({0.000249, 0, seconds(10)});
+  for (int i = 0; i < 1'000'000; ++i) budget.record_request(at(seconds(1)));
+  EXPECT_EQ(budget.balance(at(seconds(1))), 249);
+}
+
 TEST(RetryBudget, ARefusalCountsNothing) {
   RetryBudget budget({0, 1, seconds(10)});
   ASSERT_TRUE(budget.try_grant(at(seconds(0))));

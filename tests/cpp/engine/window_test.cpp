@@ -140,6 +140,12 @@ TEST(Quantiles, SmallIntegersAreExactAtEveryRank) {
   EXPECT_EQ(quantiles.quantile(7, at(seconds(1))), 31);
 }
 
+TEST(Quantiles, ARankThatNoDoubleHoldsIsExact) {
+  Quantiles quantiles;  // 0.07 * 100 is a little more than 7 in doubles
+  for (int i = 0; i < 100; ++i) quantiles.add(i < 7 ? 1 : 2, at(seconds(1)));
+  EXPECT_EQ(quantiles.quantile(0.07, at(seconds(1))), 1);
+}
+
 TEST(Quantiles, RoundUpByLessThanFivePercent) {
   Random random(31);
   for (int round = 0; round < 3'000; ++round) {
