@@ -6,7 +6,10 @@
 #include "base/time.hpp"
 
 #include <cstddef>
+<<<<<<< HEAD
 #include <cstddef>
+=======
+>>>>>>> eng2
 #include <cstdint>
 #include <vector>
 

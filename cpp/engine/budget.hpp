@@ -2,7 +2,10 @@
 // A two-phase ledger of money (SEMANTICS A8): a hold is reserved before anything is sent and
 // resolved exactly once after. TigerBeetle's pending transfers, with one difference: a hold whose
 // lease passes is ASSUMED spent, because the provider may have billed it.
+// A wall clock that steps back stays in the newest window an account has seen, so no window's money
+// is there twice.
 
+#include "base/deadlines.hpp"
 #include "base/money.hpp"
 #include "base/time.hpp"
 #include "base/vocabulary.hpp"
@@ -25,7 +28,7 @@ int64_t window_end_unix_ns(BudgetWindow window, int64_t unix_ns);
 
 struct AccountSettings {
   std::string name;
-  NanoUsd limit;  // at most 9.0e15 (SEMANTICS A8)
+  NanoUsd limit;  // 0 to Budget::kLimitMax
   BudgetWindow window = BudgetWindow::month;
   int alert_percent = 80;
 };
@@ -47,60 +50,77 @@ class Budget {
     NanoUsd assumed;  // part of posted
   };
 
+  // SEMANTICS A8: what a double still counts exactly, for ledgers kept in Redis.
+  static constexpr NanoUsd kLimitMax{9'000'000'000'000'000};
+
+  // Throws std::invalid_argument for a limit below 0 or above kLimitMax.
   AccountIndex add_account(AccountSettings settings);
   const AccountSettings& settings(AccountIndex account) const {
     return accounts_[account].settings;
   }
   size_t accounts() const { return accounts_.size(); }
 
-  // The most that fits into every account now (NanoUsd::max() when the list is empty).
+  // The most that fits into every account now, never negative (NanoUsd::max() when the list is
+  // empty). An overrun is money spent: it takes room too.
   NanoUsd room(const std::vector<AccountIndex>& accounts, int64_t unix_ns) const;
-  // One atomic step over all accounts: all are held or none is. amount >= 0.
+  // One atomic step over all accounts: all are held or none is. An account named twice is charged
+  // once; a negative amount is refused; zero always fits.
   std::optional<HoldId> reserve(const std::vector<AccountIndex>& accounts, NanoUsd amount,
                                 Instant lease_until, int64_t unix_ns, Refusal* refusal = nullptr);
-  // Each returns false if the hold was resolved otherwise before. Repeating the same resolution is
-  // true and changes nothing. settle() after an assumption adjusts down once.
+  // Each returns false, and changes nothing, if the hold is unknown or was resolved otherwise
+  // before. Repeating the same resolution (for settle: with the same sum) is true and changes
+  // nothing. settle() after an assumption adjusts down to `actual`, once; a sum beyond the hold is
+  // an overrun there too. A negative `actual` counts as 0.
   bool settle(HoldId hold, NanoUsd actual);
   bool release(HoldId hold);  // VOID: only for what was never sent
   bool assume(HoldId hold);   // the full hold is posted, flagged
-  // Assumes every hold whose lease has passed.
+  // Assumes every hold whose lease has passed (lease_until <= now) and says how many.
   int expire(Instant now);
   Instant wake_at() const;
 
   HoldState state(HoldId hold) const;
   NanoUsd amount(HoldId hold) const;
   Totals totals(AccountIndex account, int64_t unix_ns) const;
-  // posted over limit in the current window, in [0, 1+]; the share that raises the alert.
+  // posted and overrun over limit in the current window, in [0, 1+]; the share that raises the
+  // alert. 1 where the limit is 0.
   double spent_share(AccountIndex account, int64_t unix_ns) const;
   int64_t open_holds() const { return open_; }
   // Resolved holds are remembered for repeats; the oldest are forgotten beyond this many.
   static constexpr size_t kRemembered = 100'000;
 
  private:
-  struct WindowTotals {
+  struct Window {
     int64_t number = 0;
     Totals totals;
-    int64_t open = 0;
+    int64_t open = 0;  // holds taken here and not yet resolved
   };
   struct Account {
     AccountSettings settings;
-    std::vector<WindowTotals> windows;  // the current one last; older ones while holds are open
+    std::vector<Window> windows;  // the newest last; an older one stays while it has open holds
+  };
+  struct Charge {
+    AccountIndex account = 0;
+    int64_t window = 0;
   };
   struct Hold {
     HoldState state = HoldState::held;
+    bool adjusted = false;  // settled after it had been assumed
     NanoUsd amount;
     NanoUsd actual;
-    bool adjusted = false;
-    Instant lease_until;
-    std::vector<std::pair<AccountIndex, int64_t>> at;  // account, window number
+    Deadlines<HoldId>::Handle lease = Deadlines<HoldId>::kNone;
+    std::vector<Charge> charges;
   };
-  WindowTotals& window_at(Account& account, int64_t number);
-  void close(HoldId id, Hold& hold, HoldState state, NanoUsd actual);
+  static int64_t number_in(const Account& account, int64_t unix_ns);
+  static Window& open_window(Account& account, int64_t number);
+  NanoUsd left(AccountIndex account, int64_t unix_ns) const;
+  Hold* find(HoldId hold);
+  void resolve(Hold& hold, HoldState state, NanoUsd actual);
+  void remember(HoldId hold);
 
   std::vector<Account> accounts_;
   std::unordered_map<HoldId, Hold> holds_;
   std::deque<HoldId> resolved_;
-  std::vector<std::pair<Instant, HoldId>> leases_;  // a heap by instant
+  Deadlines<HoldId> leases_;
   HoldId next_ = 1;
   int64_t open_ = 0;
 };

@@ -26,19 +26,23 @@ struct CachedReply {
 
 struct CacheSettings {
   int64_t max_bytes = 64 << 20;       // canonical request + reply + a fixed overhead per entry
-  int64_t max_entry_bytes = 1 << 20;  // larger replies are not stored
+  int64_t max_entry_bytes = 1 << 20;  // the same sum of one entry; larger ones are not stored
 };
 
 class Cache {
  public:
+  // What an entry costs besides its bytes: list and index nodes, two counted strings.
+  static constexpr int64_t kEntryOverhead = 384;
+
   explicit Cache(CacheSettings settings);
 
   // The reply stored under this key for exactly this canonical request, not older than `max_age`;
-  // nullptr otherwise. A key that meets another canonical request is a miss.
+  // nullptr otherwise. A key that meets another canonical request is a miss. The reply stays where
+  // it is until the next put() or clear().
   const CachedReply* find(const CacheKey& key, std::string_view canonical, Duration max_age,
                           Instant now);
-  // Stores for `ttl` (> 0), evicting the least recently used until it fits. False: too large, ttl
-  // zero.
+  // Stores for `ttl` (> 0), evicting the least recently used until it fits; an entry of the
+  // same key is replaced. False, and nothing changed: too large, or ttl not above zero.
   bool put(const CacheKey& key, Body canonical, CachedReply reply, Duration ttl, Instant now);
   void clear();
 

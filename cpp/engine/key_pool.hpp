@@ -9,6 +9,7 @@
 #include "engine/concurrency.hpp"
 #include "engine/rate_limiter.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -59,7 +60,7 @@ class KeyPool {
   };
   struct Availability {
     KeyReason reason = KeyReason::none;  // none: a key can be had now
-    Instant until = Instant::never();    // else when one may be, as far as known
+    Instant until = Instant::never();    // else when one may be; never: nobody knows
   };
 
   KeyPool(std::vector<KeySettings> keys, KeyOrder order, uint64_t seed);
@@ -71,28 +72,30 @@ class KeyPool {
   // Takes the best usable key and its limits, all or nothing.
   std::optional<Lease> take(ModelId model, int64_t tokens, const std::vector<KeyIndex>& excluded,
                             Instant now);
-  // Gives the lease back exactly once. `actual_tokens` replaces what was taken; `sent` false also
-  // gives back the request count.
+  // Gives the lease back exactly once; a second time is ignored. `actual_tokens` replaces what was
+  // taken; `sent` false gives back the request count and all tokens.
   void give_back(const Lease& lease, int64_t actual_tokens, bool sent, Instant now);
 
   // 429: cools (key, model) for the server's delay (capped at 10 min), else 1 s * 2^(n-1), at most
   // 60 s, n = consecutive 429s of the pair. Returns the delay.
   Duration throttle(KeyIndex key, ModelId model, std::optional<Duration> server_delay, Instant now);
-  // A success ends the pair's run of 429s, a bench's trial and a suspicion.
+  // A success ends the pair's run of 429s, a suspicion, and a bench if it was the bench's trial
+  // (not one that was under way before). It does not end a cooldown. Before or after give_back().
   void succeed(KeyIndex key, ModelId model);
   // 401: unusable until revive().
   void kill(KeyIndex key, Instant now);
   // 403/404 on a model: (key, model) is denied for 10 minutes.
   void deny(KeyIndex key, ModelId model, Instant now);
-  // Quota or spend exhausted: every key of the key's account rests until then (default 15 min),
-  // then one real request at a time until one succeeds.
+  // Quota or spend exhausted: every key of the key's account rests until then (default 15 min; of
+  // several statements the latest end counts), then one real request at a time until one succeeds.
   void bench(KeyIndex key, std::optional<Duration> until_reset, Instant now);
   // An active probe met a 401: used last, not disabled.
   void suspect(KeyIndex key);
   void revive(KeyIndex key);
 
-  // The way back of dead keys: which one is due a free call (after 1, 5, then every 15 min), and
-  // when the next will be.
+  // The way back of dead keys: which one is due a free call (1 min after it died, 5 min after that
+  // failed, then every 15 min), and when the next will be. A key stays due until revive() or
+  // revival_failed().
   std::optional<KeyIndex> revival_due(Instant now) const;
   void revival_failed(KeyIndex key, Instant now);
   Instant wake_at() const;
@@ -105,14 +108,15 @@ class KeyPool {
   uint64_t uses(KeyIndex key) const { return keys_[key].uses; }
   // The fullest of the key's limits, in [0, 1]; 0 where no limit is known.
   double load(KeyIndex key, Instant now) const;
-  // May (key, model) be used, leaving limits aside? The simulator's invariant K1 asks this.
+  // May (key, model) be used, leaving limits and a bench's trial aside? `until` is written when it
+  // may not. The simulator's invariant K1 asks this.
   KeyReason barred(KeyIndex key, ModelId model, Instant now, Instant* until = nullptr) const;
 
  private:
   struct Pair {
     Instant cooling_until{};
     Instant denied_until{};
-    int throttles = 0;
+    int throttles = 0;  // 429s in a row
   };
   struct Key {
     std::optional<RateLimiter> requests;
@@ -121,7 +125,7 @@ class KeyPool {
     uint32_t scope = 0;
     bool dead = false;
     bool suspect = false;
-    int revivals = 0;
+    int revivals = 0;  // 1 once a free call has failed since it died
     Instant revive_at = Instant::never();
     int64_t in_flight = 0;
     uint64_t uses = 0;
@@ -131,13 +135,31 @@ class KeyPool {
     std::unordered_map<ModelId, Pair> pairs;
   };
   struct Scope {
+    std::string account;
     Instant benched_until{};
-    bool on_trial = false;
+    bool unproven = false;   // benched, and no real request has succeeded since
+    bool trial_out = false;  // a request was let through to find out
     int64_t in_flight = 0;
   };
-  KeyReason unusable(const Key& key, ModelId model, int64_t tokens, Instant now,
-                     Instant* until) const;
-  bool better(KeyIndex a, KeyIndex b, Instant now) const;
+  // What stands in a key's way: the reason that holds longest.
+  struct Hurdle {
+    KeyReason reason = KeyReason::none;
+    Instant until{};
+    void add(KeyReason why, Instant end, Instant now);
+  };
+  // Which key goes first: the smaller. Equal ranks are a tie.
+  struct Rank {
+    bool suspect = false;
+    double load = 0;
+    int64_t busy = 0;
+    uint64_t last_used = 0;
+    auto operator<=>(const Rank&) const = default;
+  };
+  uint32_t scope_of(const std::string& account);
+  Hurdle bar(KeyIndex index, ModelId model, Instant now) const;
+  Hurdle hurdle(KeyIndex index, ModelId model, int64_t tokens, Instant now) const;
+  Rank rank(KeyIndex index, Instant now) const;
+  Lease lend(KeyIndex index, ModelId model, int64_t tokens, Instant now);
 
   std::vector<Key> keys_;
   std::vector<Scope> scopes_;
@@ -145,7 +167,9 @@ class KeyPool {
   Random random_;
   uint64_t clock_ = 0;  // counts uses, for least recently used
   uint64_t next_lease_ = 1;
-  std::vector<uint64_t> open_leases_;
+  std::vector<uint64_t> open_leases_;  // ascending
 };
+
+std::string_view name_of(KeyReason reason);
 
 }  // namespace keel::engine

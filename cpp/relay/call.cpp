@@ -144,6 +144,7 @@ Next Life::attempt(Call& call) {
   Send send{.call = call.request.call, .attempt = attempt.id, .target = attempt.target};
   if (!engines_.provider_of(attempt.target).keys.empty()) send.key = attempt.key->key;
   send.operation = call.request.facts.operation;
+  send.max_output_tokens = attempt.clamped;
   if (!call.request.body.empty())
     send.body = wire::retarget(call.request.body, call.request.facts, model.name, attempt.clamped);
   call.trace->say(Stage::attempt, describe_attempt(engines_, call, now_), now_);

@@ -56,7 +56,7 @@ struct Probed {
 struct WallClock {
   int64_t unix_ns = 0;
 };
-// wake_at() has come.
+// wake_at() has come. Carries out one thing that is due; a driver sends it while wake_at() <= now.
 struct Wake {};
 
 using Event = std::variant<Request, Cancel, Sent, Finished, Probed, WallClock, Wake>;
@@ -69,6 +69,7 @@ struct Send {
   TargetIndex target = 0;
   std::optional<KeyIndex> key;  // nothing: the provider asks for none
   Operation operation = Operation::chat;
+  std::optional<int64_t> max_output_tokens;  // spliced in: a clamp, or a default where nobody limits
   SplicedBody body;
 };
 // Close the exchange upstream; no event about this attempt is wanted any more.

@@ -77,7 +77,7 @@ void Relay::on(WallClock& event, Actions&) {
 
 void Relay::on(Wake&, Actions& actions) {
   Due what;
-  while (engines_.due.pop_due(now_, what)) due(what, actions);
+  if (engines_.due.pop_due(now_, what)) due(what, actions);
 }
 
 void Relay::due(Due what, Actions& actions) {

@@ -1,0 +1,62 @@
+#include "engine/cache.hpp"
+
+#include <cstring>
+
+namespace keel::engine {
+
+Cache::Cache(CacheSettings settings) : settings_(settings) {}
+
+// The key is a SHA-256, so any eight of its bytes are as good as a hash of all.
+size_t Cache::KeyHash::operator()(const CacheKey& key) const noexcept {
+  size_t hash;
+  std::memcpy(&hash, key.data(), sizeof hash);
+  return hash;
+}
+
+const CachedReply* Cache::find(const CacheKey& key, std::string_view canonical, Duration max_age,
+                               Instant now) {
+  auto found = index_.find(key);
+  if (found == index_.end()) return nullptr;
+  Order::iterator entry = found->second;
+  if (now >= entry->reply.expires_at) {
+    drop(entry);
+    return nullptr;
+  }
+  if (entry->canonical.view() != canonical) return nullptr;
+  if (elapsed(entry->reply.stored_at, now) > max_age) return nullptr;
+  order_.splice(order_.begin(), order_, entry);
+  return &entry->reply;
+}
+
+bool Cache::put(const CacheKey& key, Body canonical, CachedReply reply, Duration ttl, Instant now) {
+  int64_t bytes = static_cast<int64_t>(canonical.size()) + static_cast<int64_t>(reply.body.size()) +
+                  kEntryOverhead;
+  if (ttl <= Duration::zero() || bytes > settings_.max_entry_bytes || bytes > settings_.max_bytes) {
+    return false;
+  }
+  if (auto found = index_.find(key); found != index_.end()) drop(found->second);
+  while (bytes_ + bytes > settings_.max_bytes) {
+    drop(std::prev(order_.end()));
+    ++evictions_;
+  }
+  reply.stored_at = now;
+  reply.expires_at = now + ttl;
+  order_.push_front({key, std::move(canonical), std::move(reply), bytes});
+  index_.emplace(key, order_.begin());
+  bytes_ += bytes;
+  return true;
+}
+
+void Cache::clear() {
+  index_.clear();
+  order_.clear();
+  bytes_ = 0;
+}
+
+void Cache::drop(Order::iterator it) {
+  bytes_ -= it->bytes;
+  index_.erase(it->key);
+  order_.erase(it);
+}
+
+}  // namespace keel::engine

@@ -1,0 +1,109 @@
+#pragma once
+// The virtual-time driver: the same Relay as in production, a queue of instants instead of a clock, and
+// seeded providers instead of sockets. After every event the checker looks at everything.
+
+#include "base/random.hpp"
+#include "relay/relay.hpp"
+#include "sim/upstream.hpp"
+
+#include <functional>
+#include <queue>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+namespace keel::sim {
+
+class Checker;
+
+// How unkind the driver itself is: results that come although the relay gave the attempt up, and a
+// clock that steps back.
+struct Unkindness {
+  uint32_t late_results_per_mille = 0;
+  uint32_t clock_steps_per_mille = 0;
+};
+
+class Simulator {
+ public:
+  Simulator(std::shared_ptr<const relay::Config> config, relay::PolicySet policies,
+            std::vector<ProviderModel> models, uint64_t seed, Checker* checker = nullptr,
+            Unkindness unkindness = {});
+
+  void arrive(relay::Request request, Instant at);
+  void cancel(CallId call, Instant at);
+  // Runs until nothing but health checks is left, or until `end`.
+  void run(Instant end = Instant::never());
+
+  std::function<void(CallId, const relay::Answer&, Instant)> on_answer;
+  std::function<void(const relay::Notice&, Instant)> on_notice;
+
+  const relay::Relay& relay() const { return relay_; }
+  Instant now() const { return now_; }
+  uint64_t events() const { return events_; }
+  uint64_t sends() const { return sends_; }
+  // Every event, instant and action folded into one number: the same seed gives the same.
+  uint64_t fingerprint() const { return fingerprint_; }
+  // What the providers truly bill for everything sent so far.
+  NanoUsd true_bill() const { return true_bill_; }
+
+ private:
+  struct Arrival {
+    relay::Request request;
+  };
+  struct Step {
+    Instant at;
+    uint64_t order;
+    std::variant<Arrival, relay::Cancel, relay::Sent, relay::Finished, relay::Probed> what;
+  };
+  struct Later {
+    bool operator()(const Step& a, const Step& b) const {
+      return a.at != b.at ? a.at > b.at : a.order > b.order;
+    }
+  };
+  struct InFlight {
+    CallId call;
+    TargetIndex target;
+    Exchange exchange;
+    bool aborted = false;
+  };
+  struct Bounds {
+    int64_t in;
+    int64_t in_bound;
+    std::optional<int64_t> max_out;
+    int64_t choices;
+  };
+
+  void push(Instant at, decltype(Step::what) what);
+  bool busy() const;
+  void feed(relay::Event event, Instant now);
+  bool still_wanted(const Step& step);
+  void carry_out(relay::Send& send);
+  void carry_out(relay::Abort& abort);
+  void carry_out(relay::Probe& probe);
+  void carry_out(relay::AbortProbe& abort);
+  void carry_out(relay::Respond& respond);
+  void carry_out(relay::Tell& tell);
+  void fold(uint64_t value);
+
+  std::shared_ptr<const relay::Config> config_;
+  Random random_;
+  Upstream upstream_;
+  relay::Relay relay_;
+  Checker* checker_;
+  Unkindness unkindness_;
+  std::priority_queue<Step, std::vector<Step>, Later> steps_;
+  std::unordered_map<AttemptId, InFlight> in_flight_;
+  std::unordered_map<CallId, Bounds> bounds_;
+  std::unordered_map<ProbeId, bool> probes_;
+  relay::Actions actions_;
+  Instant now_;
+  uint64_t order_ = 0;
+  uint64_t events_ = 0;
+  uint64_t sends_ = 0;
+  uint64_t arrivals_left_ = 0;
+  uint64_t fingerprint_ = 0x9e3779b97f4a7c15ULL;
+  NanoUsd true_bill_;
+};
+
+}  // namespace keel::sim

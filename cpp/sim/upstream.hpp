@@ -1,0 +1,107 @@
+#pragma once
+// A seeded provider in virtual time: for every send it draws how the exchange goes, when, and what the
+// provider truly bills for it. It makes outcomes directly, without bytes.
+
+#include "base/money.hpp"
+#include "base/random.hpp"
+#include "relay/config.hpp"
+#include "relay/events.hpp"
+
+#include <array>
+#include <optional>
+#include <vector>
+
+namespace keel::sim {
+
+// What a provider can do to a send. Every row of SEMANTICS A2 that a first release can meet.
+enum class Fault : uint8_t {
+  none,
+  no_usage,          // a good answer that does not say its tokens
+  filtered,          // 200, finish_reason content_filter
+  refused,           // connect, DNS or TLS fails
+  connect_hangs,     // nothing ever leaves
+  reset,             // broken after the request left
+  silence,           // no answer, ever
+  throttled,         // 429 with a delay
+  throttled_bare,    // 429 without one
+  slow_down,
+  quota,             // insufficient_quota
+  unauthorized,      // 401
+  forbidden,         // 403
+  no_such_model,     // 404
+  bad_request,       // 400
+  too_long,          // 400 context_length_exceeded
+  content_policy,    // 400 content policy
+  server_error,      // 500
+  unavailable,       // 503 with a delay
+  gateway_timeout,   // 504
+  overloaded,        // 529
+  unsupported,       // 501
+  redirect,          // 302
+  error_inside,      // 200 with an error object
+  empty,             // 200 without a body
+  told_not_to_retry, // 503 with x-should-retry: false
+};
+inline constexpr int kFaultCount = 26;
+
+// What a fault forbids, as the checker knows it; written apart from the classifier on purpose.
+bool ends_the_request(Fault fault);   // no send may follow
+bool ends_the_target(Fault fault);    // this target not again in this request
+bool never_billed(Fault fault);
+
+// Relative weights of the faults; all zero counts as none only.
+struct FaultMix {
+  std::array<uint32_t, kFaultCount> weight{};
+  uint32_t& operator[](Fault fault) { return weight[static_cast<size_t>(fault)]; }
+  Fault draw(Random& random) const;
+};
+
+// From `from` on (until the next phase) a provider behaves like this.
+struct Phase {
+  Instant from;
+  FaultMix mix;
+  double slowness = 1.0;  // multiplies latencies
+};
+
+struct ProviderModel {
+  Duration connect = milliseconds(20);
+  Duration first_byte_p50 = milliseconds(400);  // log-normal
+  double spread = 0.5;                          // sigma of its logarithm
+  double tokens_per_second = 80;
+  std::vector<Phase> phases;                    // ascending; the first from the beginning
+  int64_t capacity = 0;                         // at once, beyond it honest 429s; 0: no limit
+  bool probe_answers = true;                    // while not refused or silent, the free call works
+};
+
+// How one exchange will go. Absent instants never come.
+struct Exchange {
+  Fault fault = Fault::none;
+  std::optional<Instant> sent_at;
+  std::optional<Instant> finished_at;
+  Outcome outcome;
+  Usage true_usage;  // what the provider bills, whether it says so or not
+};
+
+class Upstream {
+ public:
+  Upstream(const relay::Config& config, std::vector<ProviderModel> models, uint64_t seed);
+
+  // `in_bound` and `max_out` limit what a truthful provider can bill.
+  Exchange begin(const relay::Send& send, int64_t in_tokens, int64_t in_bound, int64_t max_out,
+                 Instant now);
+  void end(TargetIndex target);  // finished or aborted: frees its place
+  relay::Probed probe(const relay::Probe& probe, Instant now, Duration& takes);
+  NanoUsd bill(TargetIndex target, const Usage& usage) const;
+
+ private:
+  const Phase& phase_of(ProviderIndex provider, Instant now) const;
+  Duration log_normal(Duration p50, double sigma);
+  Outcome outcome_of(Fault fault, const Usage& usage);
+
+  const relay::Config& config_;
+  std::vector<ProviderModel> models_;
+  std::vector<int64_t> in_flight_;
+  Random random_;
+};
+
+}  // namespace keel::sim
