@@ -1,0 +1,314 @@
+#include "sim/checker.hpp"
+
+#include "sim/simulator.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace keel::sim {
+
+namespace {
+
+constexpr Duration kAnswerSlack = milliseconds(100);
+constexpr Duration kLongestGap = seconds(132);
+constexpr Duration kLongestServerDelay = minutes(10);
+constexpr size_t kViolationsKept = 20;
+
+// The delay a provider stated, as the checker knows it from the fault, not from the relay.
+bool states_a_delay(Fault fault) { return fault == Fault::throttled || fault == Fault::unavailable; }
+
+}  // namespace
+
+void Checker::Load::forget(Instant now, Duration window) {
+  while (!requests.empty() && requests.front() <= now - window) requests.pop_front();
+  while (!extras.empty() && extras.front() <= now - window) extras.pop_front();
+}
+
+void Checker::attach(const Simulator& simulator, const relay::Config& config) {
+  simulator_ = &simulator;
+  config_ = &config;
+  targets_.resize(config.targets.size());
+  routes_.resize(config.routes.size());
+  admitted_.resize(config.accounts.size());
+}
+
+void Checker::check(bool holds, const char* invariant, const std::string& what, Instant now) {
+  ++checks_;
+  if (holds || violations_.size() >= kViolationsKept) return;
+  char when[48];
+  std::snprintf(when, sizeof when, " at %.6f s: ", static_cast<double>(now.ns) / 1e9);
+  violations_.push_back(invariant + std::string(when) + what);
+}
+
+const std::string& Checker::scope_of(ProviderIndex provider, KeyIndex key) const {
+  static const std::string none;
+  const auto& keys = config_->providers[provider].keys;
+  return key < keys.size() ? keys[key].settings.account : none;
+}
+
+RouteIndex Checker::route_of(const relay::Request& request) const {
+  for (RouteIndex i = 0; i < config_->routes.size(); ++i)
+    if (config_->routes[i].name == request.facts.model) return i;
+  return config_->default_route.value_or(0);
+}
+
+void Checker::arrived(const relay::Request& request, Instant now) {
+  Watched watched;
+  watched.request = request;
+  watched.began = now;
+  watched.route = route_of(request);
+  watched.deadline =
+      now + std::min({request.timeout, config_->routes[watched.route].timeout, seconds(600)});
+  deadlines_.emplace(watched.deadline, request.call);
+  calls_.emplace(request.call, std::move(watched));
+}
+
+void Checker::send(const relay::Send& send, const Exchange& exchange, Instant now) {
+  auto found = calls_.find(send.call);
+  check(found != calls_.end(), "R2", "a send for a call that was answered", now);
+  if (found == calls_.end()) return;
+  Watched& call = found->second;
+  check_send(send, call, now);
+  check_wait(send, call, now);
+  check_load(send, call, now);
+  check_key(send, now);
+  ++call.tries;
+  call.tried.insert(send.target);
+  call.last_target = send.target;
+  call.last_key = send.key;
+  asks_.emplace(send.attempt, Ask{send.call, send.target, send.key, exchange, false});
+}
+
+void Checker::check_send(const relay::Send& send, Watched& call, Instant now) {
+  const int max = config_->routes[call.route].retry.max_attempts;
+  const std::string& target = config_->targets[send.target].name;
+  check(call.sends < max, "R1", "more than max_attempts sends", now);
+  check(call.tries < 2 * max, "R1", "more than 2 x max_attempts tries", now);
+  check(now < call.deadline, "R3", "an attempt starts at or after the deadline", now);
+  check(!call.over, "R2", "a send after an outcome that ends the request", now);
+  check(!call.targets_over.count(send.target), "R2", "a send to " + target + ", which was over", now);
+  const ProviderIndex provider = config_->targets[send.target].provider;
+  check(!call.scopes_spent.count({provider, scope_of(provider, send.key.value_or(0))}), "R2",
+        "a key of an exhausted billing scope again", now);
+  check(!(call.request.facts.side_effects && call.billed_maybe), "R2",
+        "side effects repeated though the first send may have been billed", now);
+  const auto state = simulator_->relay().engines().targets[send.target].breaker.state();
+  check(state != engine::Breaker::State::open, "C5", "a send to " + target + " behind an open breaker", now);
+}
+
+void Checker::check_wait(const relay::Send& send, const Watched& call, Instant now) {
+  if (call.tries == 0) return;
+  const Duration gap = elapsed(call.last_ended, now);
+  check(gap <= kLongestGap, "R5", "a wait longer than 132 s", now);
+  const bool same_way = call.last_target == send.target && call.last_key == send.key;
+  if (same_way && call.server_delay)
+    check(gap >= *call.server_delay, "R5", "a wait ended before the server's delay", now);
+}
+
+void Checker::check_load(const relay::Send& send, Watched& call, Instant now) {
+  const relay::RetryConfig& retry = config_->routes[call.route].retry;
+  Load& target = targets_[send.target];
+  target.forget(now, retry.retry_budget.window);
+  if (call.tried.count(send.target)) {
+    target.extras.push_back(now);
+    check(static_cast<double>(target.extras.size()) <=
+              retry.retry_budget.ratio * static_cast<double>(target.requests.size()) +
+                  static_cast<double>(retry.retry_budget.floor),
+          "R4", "retry budget of " + config_->targets[send.target].name + " overdrawn", now);
+  } else {
+    target.requests.push_back(now);
+  }
+  Load& route = routes_[call.route];
+  route.forget(now, retry.extra_sends.window);
+  if (call.tries == 0) return route.requests.push_back(now);
+  const bool elsewhere = call.last_target != send.target;
+  const bool nothing_left = call.last_fault == Fault::refused || call.last_fault == Fault::connect_hangs;
+  const bool from_open = simulator_->relay().engines().targets[*call.last_target].breaker.state() ==
+                         engine::Breaker::State::open;
+  if (elsewhere && (nothing_left || from_open)) return;  // free
+  route.extras.push_back(now);
+  check(static_cast<double>(route.extras.size()) <=
+            retry.extra_sends.ratio * static_cast<double>(route.requests.size()) +
+                static_cast<double>(retry.extra_sends.floor),
+        "R4", "extra sends of route " + config_->routes[call.route].name + " overdrawn", now);
+}
+
+void Checker::check_key(const relay::Send& send, Instant now) {
+  const relay::TargetConfig& target = config_->targets[send.target];
+  const KeyIndex key = send.key.value_or(0);
+  check(!dead_keys_.count({target.provider, key}), "K1", "a dead key is used", now);
+  auto cooling = cooling_until_.find({target.provider, key, target.model});
+  check(cooling == cooling_until_.end() || now >= cooling->second, "K1",
+        "a (key, model) that is cooling is used", now);
+}
+
+void Checker::sent(AttemptId attempt, Instant) {
+  auto found = asks_.find(attempt);
+  if (found == asks_.end() || found->second.sent) return;
+  Ask& ask = found->second;
+  ask.sent = true;
+  const NanoUsd bill = [&] {
+    const relay::TargetConfig& t = config_->targets[ask.target];
+    const auto& price = config_->providers[t.provider].models[t.model].price;
+    return price ? cost_of(ask.exchange.true_usage, *price) : NanoUsd{0};
+  }();
+  true_bill_ += bill;
+  auto call = calls_.find(ask.call);
+  if (call == calls_.end()) return;
+  ++call->second.sends;
+  call->second.true_bill += bill;
+}
+
+void Checker::finished(AttemptId attempt, const Exchange& exchange, Instant now) {
+  auto found = asks_.find(attempt);
+  if (found == asks_.end()) return;
+  Ask ask = std::move(found->second);
+  asks_.erase(found);
+  auto call = calls_.find(ask.call);
+  if (call == calls_.end()) return;
+  ask.exchange = exchange;
+  learn(ask, call->second, now);
+}
+
+// What this outcome forbids from now on, by the fault the provider really had.
+void Checker::learn(const Ask& ask, Watched& call, Instant now) {
+  const Fault fault = ask.exchange.fault;
+  const relay::TargetConfig& target = config_->targets[ask.target];
+  const KeyIndex key = ask.key.value_or(0);
+  call.last_fault = fault;
+  call.last_ended = now;
+  call.server_delay.reset();
+  call.billed_maybe |= ask.sent && !never_billed(fault);
+  if (ends_the_request(fault) || fault == Fault::none || fault == Fault::no_usage) call.over = true;
+  if (ends_the_target(fault)) call.targets_over.insert(ask.target);
+  if (states_a_delay(fault))
+    call.server_delay = std::min(*ask.exchange.outcome.hint.after, kLongestServerDelay);
+  if (fault == Fault::quota) call.scopes_spent.insert({target.provider, scope_of(target.provider, key)});
+  if (fault == Fault::unauthorized) dead_keys_.insert({target.provider, key});
+  if (fault == Fault::throttled)
+    cooling_until_[{target.provider, key, target.model}] = now + *call.server_delay;
+  if (fault == Fault::forbidden || fault == Fault::no_such_model)
+    cooling_until_[{target.provider, key, target.model}] = now + minutes(10);
+}
+
+void Checker::aborted(AttemptId attempt, Instant now) {
+  auto found = asks_.find(attempt);
+  if (found == asks_.end()) return;
+  Ask ask = std::move(found->second);
+  asks_.erase(found);
+  auto call = calls_.find(ask.call);
+  if (call == calls_.end()) return;
+  call->second.last_ended = now;
+  call->second.last_fault = ask.sent ? Fault::silence : Fault::connect_hangs;
+  call->second.server_delay.reset();
+  call->second.billed_maybe |= ask.sent;
+  if (ask.sent && !config_->routes[call->second.route].retry.retry_silent)
+    call->second.targets_over.insert(ask.target);
+}
+
+void Checker::probe(const relay::Probe& probe) { probes_[probe.probe] = probe; }
+
+void Checker::probed(const relay::Probed& result) {
+  auto found = probes_.find(result.probe);
+  if (found == probes_.end()) return;
+  const bool good = (result.status >= 200 && result.status < 300) || result.status == 403;
+  if (good && found->second.key) dead_keys_.erase({found->second.provider, *found->second.key});
+  if (good && !found->second.key) dead_keys_.erase({found->second.provider, 0});
+  probes_.erase(found);
+}
+
+void Checker::responded(CallId id, const relay::Answer& answer, Instant now) {
+  auto found = calls_.find(id);
+  check(found != calls_.end(), "R3", "a call is answered twice, or was never asked", now);
+  if (found == calls_.end()) return;
+  Watched& call = found->second;
+  check(now <= call.deadline + kAnswerSlack, "R3", "an answer after the deadline", now);
+  check(answer.sends == call.sends, "R1",
+        "the answer says " + std::to_string(answer.sends) + " sends, the wire saw " +
+            std::to_string(call.sends), now);
+  NanoUsd posted;
+  for (const relay::AttemptRecord& record : answer.trace->attempts) posted += record.posted;
+  check(posted == answer.cost, "B2", "the attempts' postings are not the answer's cost", now);
+  check(call.true_bill <= posted, "B3",
+        "billed " + to_usd_text(call.true_bill) + ", posted " + to_usd_text(posted), now);
+  posted_ += posted;
+  if (answer.sends > 0 || answer.cached)
+    for (AccountIndex account = 0; account < config_->accounts.size(); ++account)
+      if (account == 0 || config_->accounts[account].name == call.request.tenant)
+        admitted_[account].push_back(call.began);
+  deadlines_.erase({call.deadline, id});
+  calls_.erase(found);
+}
+
+void Checker::after_event(Instant now) {
+  if (!deadlines_.empty())
+    check(now <= deadlines_.begin()->first + kAnswerSlack, "R3", "a call is still open after its deadline", now);
+  check_breakers(now);
+  check_money(now);
+}
+
+void Checker::check_breakers(Instant now) {
+  const auto& targets = simulator_->relay().engines().targets;
+  for (TargetIndex i = 0; i < targets.size(); ++i) {
+    const engine::Breaker& breaker = targets[i].breaker;
+    check(breaker.trials_in_flight() <= breaker.settings().half_open_in_flight, "C1",
+          "too many trials at " + config_->targets[i].name, now);
+    check(breaker.permits_returned() <= breaker.permits_given(), "C4", "a permit came back twice", now);
+  }
+}
+
+void Checker::check_money(Instant now) {
+  const auto& engines = simulator_->relay().engines();
+  for (AccountIndex i = 0; i < engines.budget.accounts(); ++i) {
+    const auto totals = engines.budget.totals(i, engines.unix_ns(now));
+    const NanoUsd limit = engines.budget.settings(i).limit;
+    check(totals.posted + totals.held <= limit, "B1",
+          engines.budget.settings(i).name + ": " + to_usd_text(totals.posted) + " posted and " +
+              to_usd_text(totals.held) + " held of " + to_usd_text(limit), now);
+    check(totals.posted.value >= 0 && totals.held.value >= 0, "B2", "a negative total", now);
+  }
+}
+
+// L1 over what kept its place: in any minute at most the limit and its burst.
+void Checker::check_rates(Instant now) {
+  for (AccountIndex i = 0; i < admitted_.size(); ++i) {
+    const int64_t limit = config_->accounts[i].limits.requests_per_minute;
+    if (limit == 0) continue;
+    std::sort(admitted_[i].begin(), admitted_[i].end());
+    const int64_t burst = engine::Quota::requests_per_minute(limit).burst;
+    size_t first = 0;
+    for (size_t last = 0; last < admitted_[i].size(); ++last) {
+      while (admitted_[i][last] - admitted_[i][first] >= minutes(1)) ++first;
+      check(static_cast<int64_t>(last - first + 1) <= limit + burst + 1, "L1",
+            config_->accounts[i].name + " admitted too many requests in a minute", now);
+    }
+  }
+}
+
+void Checker::at_rest(Instant now) {
+  const relay::Engines& engines = simulator_->relay().engines();
+  check(calls_.empty(), "R3", "a call was never answered", now);
+  check(simulator_->relay().open_calls() == 0, "L4", "a call is still open", now);
+  check(engines.attempts.empty(), "L4", "an attempt is still in flight", now);
+  check(engines.budget.open_holds() == 0, "L4", "a hold is still open", now);
+  for (TargetIndex i = 0; i < engines.targets.size(); ++i) {
+    const auto& target = engines.targets[i];
+    check(target.in_flight == 0, "L4", "in-flight count of " + config_->targets[i].name, now);
+    check(target.breaker.permits_given() == target.breaker.permits_returned(), "C4",
+          "permits of " + config_->targets[i].name + " are not all back", now);
+  }
+  for (const auto& provider : engines.providers) {
+    check(provider.keys.in_flight() == 0, "L4", "a key lease is still out", now);
+    check(!provider.limits.concurrency || provider.limits.concurrency->in_flight() == 0, "L4",
+          "a provider's concurrency did not return to 0", now);
+  }
+  for (const auto& account : engines.accounts)
+    check(!account.limits.concurrency || account.limits.concurrency->in_flight() == 0, "L4",
+          "an account's concurrency did not return to 0", now);
+  check(engines.budget.settled() == posted_, "B2",
+        "the ledger says " + to_usd_text(engines.budget.settled()) + ", the attempts say " + to_usd_text(posted_), now);
+  check(true_bill_ <= posted_, "B3", "the providers' bill is above what was posted", now);
+  check_rates(now);
+}
+
+}  // namespace keel::sim

@@ -1,0 +1,104 @@
+#pragma once
+// The invariants of SEMANTICS section B, checked after every event against books of its own: it sees the
+// traffic between relay and driver and the providers' true behaviour, and trusts no engine's word about
+// itself where it can count.
+
+#include "relay/events.hpp"
+#include "sim/upstream.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace keel::sim {
+
+class Simulator;
+
+class Checker {
+ public:
+  void attach(const Simulator& simulator, const relay::Config& config);
+
+  void arrived(const relay::Request& request, Instant now);
+  void send(const relay::Send& send, const Exchange& exchange, Instant now);
+  void sent(AttemptId attempt, Instant now);
+  void finished(AttemptId attempt, const Exchange& exchange, Instant now);
+  void aborted(AttemptId attempt, Instant now);
+  void probe(const relay::Probe& probe);
+  void probed(const relay::Probed& result);
+  void responded(CallId call, const relay::Answer& answer, Instant now);
+  void after_event(Instant now);
+  // Nothing is in flight any more: everything taken must have come back.
+  void at_rest(Instant now);
+
+  // What was violated, each with its instant; empty is what we want to see.
+  const std::vector<std::string>& violations() const { return violations_; }
+  uint64_t checks() const { return checks_; }
+
+ private:
+  struct Ask {  // one attempt, as the wire saw it
+    CallId call = 0;
+    TargetIndex target = 0;
+    std::optional<KeyIndex> key;
+    Exchange exchange;
+    bool sent = false;
+  };
+  struct Watched {  // one call
+    relay::Request request;
+    Instant began;
+    Instant deadline;
+    RouteIndex route = 0;
+    int sends = 0;
+    int tries = 0;
+    bool over = false;                   // nothing may follow any more
+    std::set<TargetIndex> targets_over;
+    std::set<std::pair<ProviderIndex, std::string>> scopes_spent;
+    std::set<TargetIndex> tried;
+    std::optional<TargetIndex> last_target;
+    std::optional<KeyIndex> last_key;
+    Fault last_fault = Fault::none;
+    Instant last_ended;
+    std::optional<Duration> server_delay;
+    NanoUsd true_bill;
+    bool billed_maybe = false;
+  };
+  // Requests and extras with their exact times: the sliding window as it is, not in buckets.
+  struct Load {
+    std::deque<Instant> requests;
+    std::deque<Instant> extras;
+    void forget(Instant now, Duration window);
+  };
+
+  void check(bool holds, const char* invariant, const std::string& what, Instant now);
+  void check_send(const relay::Send& send, Watched& call, Instant now);
+  void check_wait(const relay::Send& send, const Watched& call, Instant now);
+  void check_load(const relay::Send& send, Watched& call, Instant now);
+  void check_key(const relay::Send& send, Instant now);
+  void learn(const Ask& ask, Watched& call, Instant now);
+  void check_breakers(Instant now);
+  void check_money(Instant now);
+  void check_rates(Instant now);
+  const std::string& scope_of(ProviderIndex provider, KeyIndex key) const;
+  RouteIndex route_of(const relay::Request& request) const;
+
+  const Simulator* simulator_ = nullptr;
+  const relay::Config* config_ = nullptr;
+  std::unordered_map<CallId, Watched> calls_;
+  std::set<std::pair<Instant, CallId>> deadlines_;
+  std::unordered_map<AttemptId, Ask> asks_;
+  std::vector<Load> targets_;
+  std::vector<Load> routes_;
+  std::set<std::pair<ProviderIndex, KeyIndex>> dead_keys_;
+  std::map<std::tuple<ProviderIndex, KeyIndex, uint32_t>, Instant> cooling_until_;
+  std::unordered_map<ProbeId, relay::Probe> probes_;
+  std::vector<std::deque<Instant>> admitted_;  // per account: requests that kept their place
+  NanoUsd posted_;     // as the answers' traces say
+  NanoUsd true_bill_;  // as the providers say
+  uint64_t checks_ = 0;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace keel::sim
