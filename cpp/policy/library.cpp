@@ -56,7 +56,24 @@ uid_t owner_of_keel() {
   return s.st_uid;
 }
 
-Problem elf_problem(int descriptor) {
+// The loader maps what the program headers say; past the end of a file that was cut short it would
+// take the whole process down.
+Problem truncation_problem(int descriptor, const Elf64_Ehdr& head, uint64_t file_size) {
+  uint64_t wanted = 0;
+  for (uint64_t i = 0; i < head.e_phnum; ++i) {
+    Elf64_Phdr part{};
+    auto offset = static_cast<off_t>(head.e_phoff + i * sizeof part);
+    if (::pread(descriptor, &part, sizeof part, offset) != sizeof part) {
+      return "is damaged: its program headers cannot be read";
+    }
+    wanted = std::max(wanted, part.p_offset + part.p_filesz);
+  }
+  if (wanted <= file_size) return {};
+  return "was cut short: found " + std::to_string(file_size) + " bytes, wanted at least " +
+         std::to_string(wanted);
+}
+
+Problem elf_problem(int descriptor, uint64_t file_size) {
   Elf64_Ehdr head{};
   ssize_t n = ::pread(descriptor, &head, sizeof head, 0);
   if (n < static_cast<ssize_t>(sizeof head) || std::memcmp(head.e_ident, ELFMAG, SELFMAG) != 0) {
@@ -70,7 +87,7 @@ Problem elf_problem(int descriptor) {
     return "not a shared object: found ELF type " + std::to_string(head.e_type) +
            ", wanted a library (" + std::to_string(ET_DYN) + ")";
   }
-  return {};
+  return truncation_problem(descriptor, head, file_size);
 }
 
 Problem digest_problem(int descriptor, std::string_view wanted) {
@@ -101,7 +118,7 @@ Problem file_problem(const std::string& path, std::string_view sha256,
     warnings.push_back("is writable by group " + std::to_string(s.st_gid) +
                        ", whose members can run code in this process");
   }
-  if (auto p = elf_problem(file.descriptor())) return p;
+  if (auto p = elf_problem(file.descriptor(), static_cast<uint64_t>(s.st_size))) return p;
   return digest_problem(file.descriptor(), sha256);
 }
 

@@ -1,0 +1,3 @@
+// Exports nothing: the author forgot KEEL_POLICIES.
+
+#include "good.hpp"
