@@ -38,8 +38,8 @@ struct Loaded {
   // What is worth knowing and stops nothing: a model without a known price, a section that this
   // version reads and does not use.
   std::vector<std::string> notes;
-  // Where a value came from when the file did not say it in our form:
-  // `routes.default.retry.max_attempts` -> `relay.failover.max_retries`.
+  // What a value came from where the file did not say it in our form:
+  // `routes.default.retry.max_attempts` -> `from relay.failover.max_retries`.
   std::map<std::string, std::string> origins;
 
   bool ok() const { return problems.empty(); }

@@ -1,0 +1,102 @@
+#include "relay/config_page.hpp"
+
+#include "relay/config_node.hpp"
+#include "relay/config_values.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+namespace keel::relay {
+
+namespace {
+
+bool is_plain(std::string_view text) {
+  if (text.empty()) return false;
+  auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  if (!letter(text[0]) && text[0] != '/') return false;
+  // "://" stands in URLs; a colon before a space would end the word.
+  bool fits = std::all_of(text.begin(), text.end(), [&](char c) {
+    return letter(c) || (c >= '0' && c <= '9') ||
+           std::string_view("_-./:").find(c) != std::string_view::npos;
+  });
+  if (!fits || text.back() == ':') return false;
+  std::string low(text);
+  for (char& c : low) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  for (std::string_view special : {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}) {
+    if (low == special) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string yaml_text(std::string_view text) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out = "\"";
+  for (size_t i = 0; i < text.size(); ++i) {
+    auto byte = static_cast<uint8_t>(text[i]);
+    if (text[i] == '"' || text[i] == '\\') {
+      out += '\\';
+      out += text[i];
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += "\\x";
+      out += kHex[byte >> 4];
+      out += kHex[byte & 15];
+    } else {
+      // "${" would be taken for a variable.
+      if (text.substr(i, 2) == "${") out += '$';
+      out += text[i];
+    }
+  }
+  return out + "\"";
+}
+
+std::string yaml_word(std::string_view text) {
+  return is_plain(text) ? std::string(text) : yaml_text(text);
+}
+
+std::string number_text(double value) {
+  char text[32];
+  auto [end, fault] = std::to_chars(text, text + sizeof text, value);
+  return fault == std::errc{} ? std::string(text, end) : "0";
+}
+
+std::string Page::below(std::string_view name) const {
+  return path_below(levels_.empty() ? "" : levels_.back().path, name);
+}
+
+void Page::line(std::string_view text, const std::string& path, std::string_view remark) {
+  out_.append(levels_.size() * 2, ' ');
+  out_ += text;
+  auto origin = origins_.find(path);
+  std::string_view comment = origin != origins_.end() ? origin->second : remark;
+  if (!comment.empty()) out_ += "  # " + std::string(comment);
+  out_ += '\n';
+}
+
+void Page::open(std::string_view name) {
+  std::string path = below(name);
+  line(yaml_word(name) + ":", path, {});
+  levels_.push_back({std::move(path), 0});
+}
+
+void Page::close() {
+  levels_.pop_back();
+}
+
+void Page::put(std::string_view name, std::string_view value, std::string_view remark_text) {
+  line(yaml_word(name) + ": " + std::string(value), below(name), remark_text);
+}
+
+void Page::item(std::string_view value) {
+  Level& level = levels_.back();
+  std::string path = level.path + "[" + std::to_string(level.items++) + "]";
+  line("- " + std::string(value), path, {});
+}
+
+void Page::remark(std::string_view text) {
+  out_.append(levels_.size() * 2, ' ');
+  out_ += "# " + std::string(text) + "\n";
+}
+
+}  // namespace keel::relay
