@@ -6,10 +6,7 @@
 #include "base/time.hpp"
 
 #include <cstddef>
-<<<<<<< HEAD
 #include <cstddef>
-=======
->>>>>>> eng2
 #include <cstdint>
 #include <vector>
 

@@ -75,7 +75,7 @@ AccountIndex Budget::add_account(AccountSettings settings) {
                                 to_usd_text(settings.limit) + " USD, wanted 0 to " +
                                 to_usd_text(kLimitMax) + " USD");
   }
-  accounts_.push_back({std::move(settings), {}});
+  accounts_.push_back({std::move(settings), {}, {}});
   return static_cast<AccountIndex>(accounts_.size() - 1);
 }
 
@@ -214,6 +214,9 @@ void Budget::resolve(Hold& hold, HoldState state, NanoUsd actual) {
   bool first = hold.state == HoldState::held;
   NanoUsd within = std::min(actual, hold.amount);
   for (const Charge& charge : hold.charges) {
+    Lifetime& lifetime = accounts_[charge.account].lifetime;
+    lifetime.posted += actual - (first ? NanoUsd{0} : hold.amount);
+    if (first && state != HoldState::voided) ++lifetime.postings;
     std::vector<Window>& windows = accounts_[charge.account].windows;
     auto window = std::find_if(windows.begin(), windows.end(),
                                [&](const Window& w) { return w.number == charge.window; });

@@ -85,6 +85,13 @@ class Budget {
   // alert. 1 where the limit is 0.
   double spent_share(AccountIndex account, int64_t unix_ns) const;
   int64_t open_holds() const { return open_; }
+  // Over all windows: what was ever posted here (overruns and assumptions included), and how many
+  // postings there were, zero ones among them. What the records of all sends must add up to.
+  struct Lifetime {
+    NanoUsd posted;
+    int64_t postings = 0;
+  };
+  Lifetime lifetime(AccountIndex account) const { return accounts_[account].lifetime; }
   // Resolved holds are remembered for repeats; the oldest are forgotten beyond this many.
   static constexpr size_t kRemembered = 100'000;
 
@@ -97,6 +104,7 @@ class Budget {
   struct Account {
     AccountSettings settings;
     std::vector<Window> windows;  // the newest last; an older one stays while it has open holds
+    Lifetime lifetime;
   };
   struct Charge {
     AccountIndex account = 0;

@@ -15,7 +15,9 @@ constexpr Duration kLongestServerDelay = minutes(10);
 constexpr size_t kViolationsKept = 20;
 
 // The delay a provider stated, as the checker knows it from the fault, not from the relay.
-bool states_a_delay(Fault fault) { return fault == Fault::throttled || fault == Fault::unavailable; }
+bool states_a_delay(Fault fault) {
+  return fault == Fault::throttled || fault == Fault::unavailable;
+}
 
 }  // namespace
 
@@ -86,14 +88,16 @@ void Checker::check_send(const relay::Send& send, Watched& call, Instant now) {
   check(call.tries < 2 * max, "R1", "more than 2 x max_attempts tries", now);
   check(now < call.deadline, "R3", "an attempt starts at or after the deadline", now);
   check(!call.over, "R2", "a send after an outcome that ends the request", now);
-  check(!call.targets_over.count(send.target), "R2", "a send to " + target + ", which was over", now);
+  check(!call.targets_over.count(send.target), "R2", "a send to " + target + ", which was over",
+        now);
   const ProviderIndex provider = config_->targets[send.target].provider;
   check(!call.scopes_spent.count({provider, scope_of(provider, send.key.value_or(0))}), "R2",
         "a key of an exhausted billing scope again", now);
   check(!(call.request.facts.side_effects && call.billed_maybe), "R2",
         "side effects repeated though the first send may have been billed", now);
   const auto state = simulator_->relay().engines().targets[send.target].breaker.state();
-  check(state != engine::Breaker::State::open, "C5", "a send to " + target + " behind an open breaker", now);
+  check(state != engine::Breaker::State::open, "C5",
+        "a send to " + target + " behind an open breaker", now);
 }
 
 void Checker::check_wait(const relay::Send& send, const Watched& call, Instant now) {
@@ -122,7 +126,8 @@ void Checker::check_load(const relay::Send& send, Watched& call, Instant now) {
   route.forget(now, retry.extra_sends.window);
   if (call.tries == 0) return route.requests.push_back(now);
   const bool elsewhere = call.last_target != send.target;
-  const bool nothing_left = call.last_fault == Fault::refused || call.last_fault == Fault::connect_hangs;
+  const bool nothing_left =
+      call.last_fault == Fault::refused || call.last_fault == Fault::connect_hangs;
   const bool from_open = simulator_->relay().engines().targets[*call.last_target].breaker.state() ==
                          engine::Breaker::State::open;
   if (elsewhere && (nothing_left || from_open)) return;  // free
@@ -183,7 +188,8 @@ void Checker::learn(const Ask& ask, Watched& call, Instant now) {
   if (ends_the_target(fault)) call.targets_over.insert(ask.target);
   if (states_a_delay(fault))
     call.server_delay = std::min(*ask.exchange.outcome.hint.after, kLongestServerDelay);
-  if (fault == Fault::quota) call.scopes_spent.insert({target.provider, scope_of(target.provider, key)});
+  if (fault == Fault::quota)
+    call.scopes_spent.insert({target.provider, scope_of(target.provider, key)});
   if (fault == Fault::unauthorized) dead_keys_.insert({target.provider, key});
   if (fault == Fault::throttled)
     cooling_until_[{target.provider, key, target.model}] = now + *call.server_delay;
@@ -206,7 +212,9 @@ void Checker::aborted(AttemptId attempt, Instant now) {
     call->second.targets_over.insert(ask.target);
 }
 
-void Checker::probe(const relay::Probe& probe) { probes_[probe.probe] = probe; }
+void Checker::probe(const relay::Probe& probe) {
+  probes_[probe.probe] = probe;
+}
 
 void Checker::probed(const relay::Probed& result) {
   auto found = probes_.find(result.probe);
@@ -225,7 +233,8 @@ void Checker::responded(CallId id, const relay::Answer& answer, Instant now) {
   check(now <= call.deadline + kAnswerSlack, "R3", "an answer after the deadline", now);
   check(answer.sends == call.sends, "R1",
         "the answer says " + std::to_string(answer.sends) + " sends, the wire saw " +
-            std::to_string(call.sends), now);
+            std::to_string(call.sends),
+        now);
   NanoUsd posted;
   for (const relay::AttemptRecord& record : answer.trace->attempts) posted += record.posted;
   check(posted == answer.cost, "B2", "the attempts' postings are not the answer's cost", now);
@@ -242,7 +251,8 @@ void Checker::responded(CallId id, const relay::Answer& answer, Instant now) {
 
 void Checker::after_event(Instant now) {
   if (!deadlines_.empty())
-    check(now <= deadlines_.begin()->first + kAnswerSlack, "R3", "a call is still open after its deadline", now);
+    check(now <= deadlines_.begin()->first + kAnswerSlack, "R3",
+          "a call is still open after its deadline", now);
   check_breakers(now);
   check_money(now);
 }
@@ -253,7 +263,8 @@ void Checker::check_breakers(Instant now) {
     const engine::Breaker& breaker = targets[i].breaker;
     check(breaker.trials_in_flight() <= breaker.settings().half_open_in_flight, "C1",
           "too many trials at " + config_->targets[i].name, now);
-    check(breaker.permits_returned() <= breaker.permits_given(), "C4", "a permit came back twice", now);
+    check(breaker.permits_returned() <= breaker.permits_given(), "C4", "a permit came back twice",
+          now);
   }
 }
 
@@ -264,7 +275,8 @@ void Checker::check_money(Instant now) {
     const NanoUsd limit = engines.budget.settings(i).limit;
     check(totals.posted + totals.held <= limit, "B1",
           engines.budget.settings(i).name + ": " + to_usd_text(totals.posted) + " posted and " +
-              to_usd_text(totals.held) + " held of " + to_usd_text(limit), now);
+              to_usd_text(totals.held) + " held of " + to_usd_text(limit),
+          now);
     check(totals.posted.value >= 0 && totals.held.value >= 0, "B2", "a negative total", now);
   }
 }
@@ -305,8 +317,10 @@ void Checker::at_rest(Instant now) {
   for (const auto& account : engines.accounts)
     check(!account.limits.concurrency || account.limits.concurrency->in_flight() == 0, "L4",
           "an account's concurrency did not return to 0", now);
-  check(engines.budget.settled() == posted_, "B2",
-        "the ledger says " + to_usd_text(engines.budget.settled()) + ", the attempts say " + to_usd_text(posted_), now);
+  const NanoUsd ledger = engines.budget.lifetime(0).posted;
+  check(ledger == posted_, "B2",
+        "the ledger says " + to_usd_text(ledger) + ", the attempts say " + to_usd_text(posted_),
+        now);
   check(true_bill_ <= posted_, "B3", "the providers' bill is above what was posted", now);
   check_rates(now);
 }

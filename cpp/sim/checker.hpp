@@ -1,7 +1,7 @@
 #pragma once
-// The invariants of SEMANTICS section B, checked after every event against books of its own: it sees the
-// traffic between relay and driver and the providers' true behaviour, and trusts no engine's word about
-// itself where it can count.
+// The invariants of SEMANTICS section B, checked after every event against books of its own: it
+// sees the traffic between relay and driver and the providers' true behaviour, and trusts no
+// engine's word about itself where it can count.
 
 #include "relay/events.hpp"
 #include "sim/upstream.hpp"
@@ -53,7 +53,7 @@ class Checker {
     RouteIndex route = 0;
     int sends = 0;
     int tries = 0;
-    bool over = false;                   // nothing may follow any more
+    bool over = false;  // nothing may follow any more
     std::set<TargetIndex> targets_over;
     std::set<std::pair<ProviderIndex, std::string>> scopes_spent;
     std::set<TargetIndex> tried;
@@ -95,8 +95,8 @@ class Checker {
   std::map<std::tuple<ProviderIndex, KeyIndex, uint32_t>, Instant> cooling_until_;
   std::unordered_map<ProbeId, relay::Probe> probes_;
   std::vector<std::deque<Instant>> admitted_;  // per account: requests that kept their place
-  NanoUsd posted_;     // as the answers' traces say
-  NanoUsd true_bill_;  // as the providers say
+  NanoUsd posted_;                             // as the answers' traces say
+  NanoUsd true_bill_;                          // as the providers say
   uint64_t checks_ = 0;
   std::vector<std::string> violations_;
 };

@@ -33,7 +33,9 @@ void Simulator::arrive(relay::Request request, Instant at) {
   push(at, Arrival{std::move(request)});
 }
 
-void Simulator::cancel(CallId call, Instant at) { push(at, relay::Cancel{call}); }
+void Simulator::cancel(CallId call, Instant at) {
+  push(at, relay::Cancel{call});
+}
 
 bool Simulator::busy() const {
   return arrivals_left_ > 0 || relay_.open_calls() > 0 || !in_flight_.empty();
@@ -61,7 +63,8 @@ void Simulator::run(Instant end) {
             --arrivals_left_;
             const wire::Facts& facts = what.request.facts;
             bounds_[what.request.call] = {facts.input_tokens_estimate, facts.input_tokens_bound,
-                                          facts.max_output_tokens, std::max<int64_t>(facts.choices, 1)};
+                                          facts.max_output_tokens,
+                                          std::max<int64_t>(facts.choices, 1)};
             if (checker_) checker_->arrived(what.request, now_);
             feed(std::move(what.request), seen);
           } else {
@@ -84,12 +87,12 @@ bool Simulator::still_wanted(const Step& step) {
     if (found == in_flight_.end()) return false;
     const bool aborted = found->second.aborted;
     if (!aborted) upstream_.end(found->second.target);
-    if (checker_ && !aborted)
-      checker_->finished(finished->attempt, found->second.exchange, now_);
+    if (checker_ && !aborted) checker_->finished(finished->attempt, found->second.exchange, now_);
     in_flight_.erase(found);
     return !aborted || random_.chance(unkindness_.late_results_per_mille, 1000);
   }
-  if (const auto* probed = std::get_if<relay::Probed>(&step.what)) return probes_.erase(probed->probe) > 0;
+  if (const auto* probed = std::get_if<relay::Probed>(&step.what))
+    return probes_.erase(probed->probe) > 0;
   return true;
 }
 
@@ -120,8 +123,8 @@ void Simulator::carry_out(relay::Send& send) {
   const relay::ModelConfig& model = config_->providers[target.provider].models[target.model];
   int64_t each = send.max_output_tokens.value_or(
       bounds.max_out.value_or(model.output_tokens > 0 ? model.output_tokens : 4096));
-  int64_t in_bound = model.context_tokens > 0 ? std::min(bounds.in_bound, model.context_tokens)
-                                              : bounds.in_bound;
+  int64_t in_bound =
+      model.context_tokens > 0 ? std::min(bounds.in_bound, model.context_tokens) : bounds.in_bound;
   Exchange exchange = upstream_.begin(send, bounds.in, in_bound, each * bounds.choices, now_);
   if (checker_) checker_->send(send, exchange, now_);
   if (exchange.sent_at) {
@@ -157,7 +160,9 @@ void Simulator::carry_out(relay::Probe& probe) {
   push(now_ + takes, result);
 }
 
-void Simulator::carry_out(relay::AbortProbe& abort) { probes_.erase(abort.probe); }
+void Simulator::carry_out(relay::AbortProbe& abort) {
+  probes_.erase(abort.probe);
+}
 
 void Simulator::carry_out(relay::Respond& respond) {
   fold(respond.call);

@@ -1,6 +1,6 @@
 #pragma once
-// The virtual-time driver: the same Relay as in production, a queue of instants instead of a clock, and
-// seeded providers instead of sockets. After every event the checker looks at everything.
+// The virtual-time driver: the same Relay as in production, a queue of instants instead of a clock,
+// and seeded providers instead of sockets. After every event the checker looks at everything.
 
 #include "base/random.hpp"
 #include "relay/relay.hpp"

@@ -11,14 +11,17 @@ bool ends_the_request(Fault fault) {
     case Fault::filtered:
     case Fault::bad_request:
     case Fault::content_policy:
-    case Fault::redirect: return true;
-    default: return false;
+    case Fault::redirect:
+      return true;
+    default:
+      return false;
   }
 }
 
 bool ends_the_target(Fault fault) {
-  return fault == Fault::silence || fault == Fault::gateway_timeout || fault == Fault::unsupported ||
-         fault == Fault::too_long || fault == Fault::told_not_to_retry;
+  return fault == Fault::silence || fault == Fault::gateway_timeout ||
+         fault == Fault::unsupported || fault == Fault::too_long ||
+         fault == Fault::told_not_to_retry;
 }
 
 bool never_billed(Fault fault) {
@@ -30,8 +33,10 @@ bool never_billed(Fault fault) {
     case Fault::silence:
     case Fault::gateway_timeout:
     case Fault::error_inside:
-    case Fault::empty: return false;
-    default: return true;
+    case Fault::empty:
+      return false;
+    default:
+      return true;
   }
 }
 
@@ -46,7 +51,10 @@ Fault FaultMix::draw(Random& random) const {
 }
 
 Upstream::Upstream(const relay::Config& config, std::vector<ProviderModel> models, uint64_t seed)
-    : config_(config), models_(std::move(models)), in_flight_(config.providers.size()), random_(seed) {}
+    : config_(config),
+      models_(std::move(models)),
+      in_flight_(config.providers.size()),
+      random_(seed) {}
 
 const Phase& Upstream::phase_of(ProviderIndex provider, Instant now) const {
   static const Phase calm;
@@ -81,37 +89,64 @@ Outcome Upstream::outcome_of(Fault fault, const Usage& usage) {
   const Duration delay = milliseconds(static_cast<int64_t>(random_.below(8000)));
   Outcome out = reply(200, ErrorCode::none, "");
   switch (fault) {
-    case Fault::none: out.usage = usage; return out;
-    case Fault::no_usage: return out;
+    case Fault::none:
+      out.usage = usage;
+      return out;
+    case Fault::no_usage:
+      return out;
     case Fault::filtered:
       out.usage = usage;
       out.content_filtered = true;
       return out;
     case Fault::refused:
-    case Fault::connect_hangs: out.ended = Ended::not_sent; break;
-    case Fault::reset: out.ended = Ended::broken; break;
-    case Fault::silence: out.ended = Ended::silent; break;
-    case Fault::throttled: return reply(429, ErrorCode::rate_limited, "rate_limit_error", delay);
-    case Fault::throttled_bare: return reply(429, ErrorCode::rate_limited, "rate_limit_error");
-    case Fault::slow_down: return reply(429, ErrorCode::slow_down, "slow_down");
-    case Fault::quota: return reply(429, ErrorCode::exhausted, "insufficient_quota");
-    case Fault::unauthorized: return reply(401, ErrorCode::authentication, "authentication_error");
-    case Fault::forbidden: return reply(403, ErrorCode::permission, "permission_error");
-    case Fault::no_such_model: return reply(404, ErrorCode::not_found, "not_found_error");
-    case Fault::bad_request: return reply(400, ErrorCode::invalid_request, "invalid_request_error");
-    case Fault::too_long: return reply(400, ErrorCode::context_length, "context_length_exceeded");
-    case Fault::content_policy: return reply(400, ErrorCode::content_policy, "content_policy");
-    case Fault::server_error: return reply(500, ErrorCode::server_error, "server_error");
-    case Fault::unavailable: return reply(503, ErrorCode::none, "", delay);
-    case Fault::gateway_timeout: return reply(504, ErrorCode::timeout, "timeout_error");
-    case Fault::overloaded: return reply(529, ErrorCode::overloaded, "overloaded_error");
-    case Fault::unsupported: return reply(501, ErrorCode::none, "");
-    case Fault::redirect: return reply(302, ErrorCode::none, "");
+    case Fault::connect_hangs:
+      out.ended = Ended::not_sent;
+      break;
+    case Fault::reset:
+      out.ended = Ended::broken;
+      break;
+    case Fault::silence:
+      out.ended = Ended::silent;
+      break;
+    case Fault::throttled:
+      return reply(429, ErrorCode::rate_limited, "rate_limit_error", delay);
+    case Fault::throttled_bare:
+      return reply(429, ErrorCode::rate_limited, "rate_limit_error");
+    case Fault::slow_down:
+      return reply(429, ErrorCode::slow_down, "slow_down");
+    case Fault::quota:
+      return reply(429, ErrorCode::exhausted, "insufficient_quota");
+    case Fault::unauthorized:
+      return reply(401, ErrorCode::authentication, "authentication_error");
+    case Fault::forbidden:
+      return reply(403, ErrorCode::permission, "permission_error");
+    case Fault::no_such_model:
+      return reply(404, ErrorCode::not_found, "not_found_error");
+    case Fault::bad_request:
+      return reply(400, ErrorCode::invalid_request, "invalid_request_error");
+    case Fault::too_long:
+      return reply(400, ErrorCode::context_length, "context_length_exceeded");
+    case Fault::content_policy:
+      return reply(400, ErrorCode::content_policy, "content_policy");
+    case Fault::server_error:
+      return reply(500, ErrorCode::server_error, "server_error");
+    case Fault::unavailable:
+      return reply(503, ErrorCode::none, "", delay);
+    case Fault::gateway_timeout:
+      return reply(504, ErrorCode::timeout, "timeout_error");
+    case Fault::overloaded:
+      return reply(529, ErrorCode::overloaded, "overloaded_error");
+    case Fault::unsupported:
+      return reply(501, ErrorCode::none, "");
+    case Fault::redirect:
+      return reply(302, ErrorCode::none, "");
     case Fault::error_inside:
       out = reply(200, ErrorCode::server_error, "server_error");
       out.ended = Ended::unusable;
       return out;
-    case Fault::empty: out.ended = Ended::unusable; return out;
+    case Fault::empty:
+      out.ended = Ended::unusable;
+      return out;
     case Fault::told_not_to_retry:
       out = reply(503, ErrorCode::none, "");
       out.hint.should_retry = false;
@@ -134,10 +169,12 @@ Exchange Upstream::begin(const relay::Send& send, int64_t in_tokens, int64_t in_
   if (model.capacity > 0 && in_flight_[provider] > model.capacity) out.fault = Fault::throttled;
   const bool exact = out.fault == Fault::none || out.fault == Fault::filtered;
   const int64_t most_in = std::max<int64_t>(in_bound, 0);
-  out.true_usage.in = exact ? std::min(in_tokens, most_in)
-                            : static_cast<int64_t>(random_.below(static_cast<uint64_t>(most_in) + 1));
+  out.true_usage.in = exact
+                          ? std::min(in_tokens, most_in)
+                          : static_cast<int64_t>(random_.below(static_cast<uint64_t>(most_in) + 1));
   if (random_.chance(1, 3))
-    out.true_usage.cached = static_cast<int64_t>(random_.below(static_cast<uint64_t>(out.true_usage.in) + 1));
+    out.true_usage.cached =
+        static_cast<int64_t>(random_.below(static_cast<uint64_t>(out.true_usage.in) + 1));
   const int64_t typical = std::max<int64_t>(log_normal({200}, 0.8).ns, 1);
   out.true_usage.out = random_.chance(1, 20) ? max_out : std::min(typical, max_out);
   out.outcome = outcome_of(out.fault, out.true_usage);
@@ -153,12 +190,15 @@ Exchange Upstream::begin(const relay::Send& send, int64_t in_tokens, int64_t in_
   if (out.fault == Fault::silence) return out;
   at = at + scaled(log_normal(model.first_byte_p50, model.spread), phase.slowness);
   if (!never_billed(out.fault) && model.tokens_per_second > 0)
-    at = at + from_seconds(static_cast<double>(out.true_usage.out) / model.tokens_per_second * phase.slowness);
+    at = at + from_seconds(static_cast<double>(out.true_usage.out) / model.tokens_per_second *
+                           phase.slowness);
   out.finished_at = at;
   return out;
 }
 
-void Upstream::end(TargetIndex target) { --in_flight_[config_.targets[target].provider]; }
+void Upstream::end(TargetIndex target) {
+  --in_flight_[config_.targets[target].provider];
+}
 
 relay::Probed Upstream::probe(const relay::Probe& probe, Instant now, Duration& takes) {
   const ProviderModel& model = models_[probe.provider];
@@ -167,7 +207,8 @@ relay::Probed Upstream::probe(const relay::Probe& probe, Instant now, Duration& 
                     ? Fault::none
                     : phase.mix.draw(random_);
   takes = scaled(model.connect, 2 * phase.slowness);
-  const bool dark = fault == Fault::refused || fault == Fault::connect_hangs || fault == Fault::silence;
+  const bool dark =
+      fault == Fault::refused || fault == Fault::connect_hangs || fault == Fault::silence;
   if (fault == Fault::silence || fault == Fault::connect_hangs) takes = Duration::max();
   if (dark || !model.probe_answers) return {probe.probe, false, 0};
   return {probe.probe, true, fault == Fault::unauthorized ? 401 : 200};

@@ -1,6 +1,6 @@
 #pragma once
-// A seeded provider in virtual time: for every send it draws how the exchange goes, when, and what the
-// provider truly bills for it. It makes outcomes directly, without bytes.
+// A seeded provider in virtual time: for every send it draws how the exchange goes, when, and what
+// the provider truly bills for it. It makes outcomes directly, without bytes.
 
 #include "base/money.hpp"
 #include "base/random.hpp"
@@ -16,37 +16,37 @@ namespace keel::sim {
 // What a provider can do to a send. Every row of SEMANTICS A2 that a first release can meet.
 enum class Fault : uint8_t {
   none,
-  no_usage,          // a good answer that does not say its tokens
-  filtered,          // 200, finish_reason content_filter
-  refused,           // connect, DNS or TLS fails
-  connect_hangs,     // nothing ever leaves
-  reset,             // broken after the request left
-  silence,           // no answer, ever
-  throttled,         // 429 with a delay
-  throttled_bare,    // 429 without one
+  no_usage,        // a good answer that does not say its tokens
+  filtered,        // 200, finish_reason content_filter
+  refused,         // connect, DNS or TLS fails
+  connect_hangs,   // nothing ever leaves
+  reset,           // broken after the request left
+  silence,         // no answer, ever
+  throttled,       // 429 with a delay
+  throttled_bare,  // 429 without one
   slow_down,
-  quota,             // insufficient_quota
-  unauthorized,      // 401
-  forbidden,         // 403
-  no_such_model,     // 404
-  bad_request,       // 400
-  too_long,          // 400 context_length_exceeded
-  content_policy,    // 400 content policy
-  server_error,      // 500
-  unavailable,       // 503 with a delay
-  gateway_timeout,   // 504
-  overloaded,        // 529
-  unsupported,       // 501
-  redirect,          // 302
-  error_inside,      // 200 with an error object
-  empty,             // 200 without a body
-  told_not_to_retry, // 503 with x-should-retry: false
+  quota,              // insufficient_quota
+  unauthorized,       // 401
+  forbidden,          // 403
+  no_such_model,      // 404
+  bad_request,        // 400
+  too_long,           // 400 context_length_exceeded
+  content_policy,     // 400 content policy
+  server_error,       // 500
+  unavailable,        // 503 with a delay
+  gateway_timeout,    // 504
+  overloaded,         // 529
+  unsupported,        // 501
+  redirect,           // 302
+  error_inside,       // 200 with an error object
+  empty,              // 200 without a body
+  told_not_to_retry,  // 503 with x-should-retry: false
 };
 inline constexpr int kFaultCount = 26;
 
 // What a fault forbids, as the checker knows it; written apart from the classifier on purpose.
-bool ends_the_request(Fault fault);   // no send may follow
-bool ends_the_target(Fault fault);    // this target not again in this request
+bool ends_the_request(Fault fault);  // no send may follow
+bool ends_the_target(Fault fault);   // this target not again in this request
 bool never_billed(Fault fault);
 
 // Relative weights of the faults; all zero counts as none only.
@@ -68,9 +68,9 @@ struct ProviderModel {
   Duration first_byte_p50 = milliseconds(400);  // log-normal
   double spread = 0.5;                          // sigma of its logarithm
   double tokens_per_second = 80;
-  std::vector<Phase> phases;                    // ascending; the first from the beginning
-  int64_t capacity = 0;                         // at once, beyond it honest 429s; 0: no limit
-  bool probe_answers = true;                    // while not refused or silent, the free call works
+  std::vector<Phase> phases;  // ascending; the first from the beginning
+  int64_t capacity = 0;       // at once, beyond it honest 429s; 0: no limit
+  bool probe_answers = true;  // while not refused or silent, the free call works
 };
 
 // How one exchange will go. Absent instants never come.

@@ -1,0 +1,42 @@
+#pragma once
+// A hostile night from a seed: a random configuration, random providers with random faults in
+// random phases, random traffic with deadlines, cancels, tenants and budgets. The same seed is the
+// same night.
+
+#include "sim/simulator.hpp"
+
+#include <memory>
+#include <vector>
+
+namespace keel::sim {
+
+struct Night {
+  std::shared_ptr<relay::Config> config;
+  std::vector<ProviderModel> providers;
+  Unkindness unkindness;
+  struct Arrival {
+    relay::Request request;
+    Instant at;
+    std::optional<Instant> cancel_at;
+  };
+  std::vector<Arrival> arrivals;
+  uint64_t seed = 0;
+};
+
+Night hostile_night(uint64_t seed, int requests);
+
+struct NightResult {
+  uint64_t requests = 0;
+  uint64_t answered = 0;  // with 200
+  uint64_t sends = 0;
+  uint64_t events = 0;
+  uint64_t checks = 0;
+  uint64_t fingerprint = 0;
+  std::vector<std::string> violations;
+};
+
+// Runs it through a real Relay with every invariant checked after every event. `policies` may be
+// empty.
+NightResult run_night(const Night& night, relay::PolicySet policies = {});
+
+}  // namespace keel::sim

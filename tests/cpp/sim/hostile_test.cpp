@@ -1,0 +1,59 @@
+// The test of a request's life: hostile nights against the real Relay, every invariant of SEMANTICS
+// section B (one instance) checked after every event. KEEL_NIGHTS and KEEL_FIRST_SEED widen it; a
+// violation prints its seed, which replays it.
+
+#include "sim/night.hpp"
+
+#include <cstdlib>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace keel::sim {
+namespace {
+
+uint64_t from_environment(const char* name, uint64_t otherwise) {
+  const char* text = std::getenv(name);
+  return text ? std::strtoull(text, nullptr, 10) : otherwise;
+}
+
+std::string told(const Night& night, const NightResult& result) {
+  std::string out = "seed " + std::to_string(night.seed) +
+                    " (replay: KEEL_FIRST_SEED=" + std::to_string(night.seed) + " KEEL_NIGHTS=1)";
+  for (const std::string& violation : result.violations) out += "\n  " + violation;
+  return out;
+}
+
+TEST(HostileNights, HoldEveryInvariant) {
+  const uint64_t first = from_environment("KEEL_FIRST_SEED", 1);
+  const uint64_t nights = from_environment("KEEL_NIGHTS", 500);
+  constexpr int kRequests = 2'000;
+  uint64_t requests = 0, answered = 0, sends = 0, events = 0, checks = 0;
+  for (uint64_t seed = first; seed < first + nights; ++seed) {
+    const Night night = hostile_night(seed, kRequests);
+    const NightResult result = run_night(night);
+    ASSERT_TRUE(result.violations.empty()) << told(night, result);
+    ASSERT_EQ(result.requests, static_cast<uint64_t>(kRequests)) << told(night, result);
+    requests += result.requests;
+    answered += result.answered;
+    sends += result.sends;
+    events += result.events;
+    checks += result.checks;
+  }
+  std::printf("%llu nights, %llu requests, %llu answered, %llu sends, %llu events, %llu checks\n",
+              static_cast<unsigned long long>(nights), static_cast<unsigned long long>(requests),
+              static_cast<unsigned long long>(answered), static_cast<unsigned long long>(sends),
+              static_cast<unsigned long long>(events), static_cast<unsigned long long>(checks));
+}
+
+TEST(HostileNights, AreTheSameForTheSameSeed) {
+  for (uint64_t seed : {7u, 8u, 9u}) {
+    const NightResult first = run_night(hostile_night(seed, 500));
+    const NightResult second = run_night(hostile_night(seed, 500));
+    EXPECT_EQ(first.fingerprint, second.fingerprint);
+    EXPECT_NE(first.fingerprint, run_night(hostile_night(seed + 100, 500)).fingerprint);
+  }
+}
+
+}  // namespace
+}  // namespace keel::sim
