@@ -141,6 +141,9 @@ Verdict classify(const Outcome& outcome, const ClassifierSettings& settings) {
     case Ended::silent:
       verdict = {Class::silent, Billed::maybe, Effect::failure, false};
       break;
+    case Ended::cancelled:
+      verdict = {Class::cancelled, Billed::maybe, Effect::neutral, false};
+      break;
     case Ended::replied:
     case Ended::unusable:
       verdict = judge_reply(outcome);
