@@ -1,10 +1,11 @@
 #pragma once
 // What a relay counts, by CONVENTIONS' names. Counters live here; gauges are read from the engines
-// when somebody asks.
+// when somebody asks. Every label's values come from the configuration, so their number is bounded.
 
 #include "base/money.hpp"
 #include "base/time.hpp"
 #include "base/vocabulary.hpp"
+#include "relay/exposition.hpp"
 #include "relay/trace.hpp"
 
 #include <array>
@@ -21,18 +22,21 @@ struct Config;
 struct Engines;
 struct Answer;
 
+// The value of `outcome` in keel_requests_total and in the request log.
+std::string_view outcome_of(const Answer& answer);
+
 // Cumulative buckets that suit the latencies of language models: 50 ms to 10 min.
 class Histogram {
  public:
   static constexpr std::array<double, 16> kEdges_s = {0.05, 0.1, 0.25, 0.5, 1,  2,   3,   5,
                                                       8,    12,  20,   30,  60, 120, 300, 600};
   void add(Duration value);
-  void render(std::string& out, std::string_view name, std::string_view labels) const;
+  // Cumulative buckets, sum and count, as series of the family that was begun.
+  void render(Exposition& out, const Labels& labels) const;
 
  private:
   std::array<uint64_t, kEdges_s.size() + 1> counts_{};
   double sum_s_ = 0;
-  uint64_t count_ = 0;
 };
 
 class Metrics {
@@ -48,13 +52,18 @@ class Metrics {
   void policy_error(std::string_view id) { ++policy_errors_[std::string(id)]; }
   void rate_limited(std::string_view account) { ++rate_limited_[std::string(account)]; }
 
-  // Sends whose money was posted: what every account of the ledger must agree with.
+  // Attempts that were sends: each of them, and no other, is posted to the ledger exactly once
+  // (at zero where the provider does not bill).
   uint64_t postings() const { return postings_; }
 
   // Prometheus text exposition format 0.0.4.
   std::string render(const Engines& engines, Instant now) const;
 
  private:
+  void render_requests(Exposition& out) const;
+  void render_attempts(Exposition& out) const;
+  void render_totals(Exposition& out) const;
+
   struct Counted {
     std::map<std::string, uint64_t> by_outcome;
     Histogram duration;
