@@ -3,6 +3,7 @@
 #include "binding/bindings.hpp"
 #include "binding/configured.hpp"
 #include "policy/registry.hpp"
+#include "relay/log.hpp"
 #include "relay/policy_set.hpp"
 
 #include <cstdlib>
@@ -63,30 +64,17 @@ std::string one_process_setting(const Configured& configured) {
   return {};
 }
 
-std::string_view level_name(relay::LogLevel level) {
-  switch (level) {
-    case relay::LogLevel::debug:
-      return "debug";
-    case relay::LogLevel::info:
-      return "info";
-    case relay::LogLevel::warning:
-      return "warning";
-    case relay::LogLevel::error:
-      return "error";
-    case relay::LogLevel::off:
-      break;
-  }
-  return "off";
-}
-
 }  // namespace
 
 void bind_config(py::module_& m) {
-  py::class_<Configured>(m, "Config", "A configuration that was read; complete only without problems.")
-      .def_property_readonly("problems", &problems_of, "(line, path, message), line 0: the whole file")
+  py::class_<Configured>(m, "Config",
+                         "A configuration that was read; complete only without problems.")
+      .def_property_readonly("problems", &problems_of,
+                             "(line, path, message), line 0: the whole file")
       .def_property_readonly("notes", [](const Configured& c) { return c.loaded->notes; })
-      .def_property_readonly("log_level",
-                             [](const Configured& c) { return level_name(c.loaded->config.log_level); })
+      .def_property_readonly(
+          "log_level",
+          [](const Configured& c) { return relay::name_of(c.loaded->config.log_level); })
       .def_property_readonly("request_log",
                              [](const Configured& c) { return c.loaded->config.request_log_path; })
       .def_property_readonly("one_process_setting", &one_process_setting)

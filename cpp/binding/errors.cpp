@@ -15,9 +15,9 @@ void raise(const Refusal& refusal) {
   for (const relay::Problem& problem : refusal.problems)
     problems.append(py::make_tuple(problem.line, problem.path, problem.message));
   const Error& error = refusal.error;
-  py::object exception = py::module_::import("keel.errors")
-                             .attr("error_of_refusal")(error.code, error.where, error.message,
-                                                       std::move(problems));
+  py::object exception =
+      py::module_::import("keel.errors")
+          .attr("error_of_refusal")(error.code, error.where, error.message, std::move(problems));
   PyErr_SetObject(py::type::of(exception).ptr(), exception.ptr());
 }
 

@@ -2,6 +2,7 @@
 
 #include "binding/refusal.hpp"
 #include "io/clock.hpp"
+#include "relay/log.hpp"
 #include "relay/policy_set.hpp"
 #include "relay/relay.hpp"
 
@@ -21,7 +22,8 @@ void Pending::deliver(relay::Answer&& answer) {
 
 std::optional<relay::Answer> Pending::wait(Duration limit) {
   std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::nanoseconds(limit.ns), [this] { return answer_.has_value(); });
+  changed_.wait_for(lock, std::chrono::nanoseconds(limit.ns),
+                    [this] { return answer_.has_value(); });
   return std::exchange(answer_, std::nullopt);
 }
 
@@ -45,9 +47,15 @@ std::unique_ptr<relay::Relay> make_relay(std::shared_ptr<const relay::Config> co
 
 Host::Host(std::shared_ptr<const relay::Config> config, HostOptions options)
     : config_(std::move(config)),
-      log_requests_(options.log_requests),
       registry_(std::move(options.plugin_directories)),
       outbox_(std::make_shared<Outbox>()) {
+  if (!config_->request_log_path.empty()) {
+    auto file = io::LineFile::open(config_->request_log_path);
+    if (!file)
+      throw Refusal({"invalid_config", "", "the request log cannot be written"},
+                    {{0, "request_log.path", file.error().text()}});
+    request_log_.emplace(std::move(*file));
+  }
   net::DriverOptions to_driver;
   to_driver.ca_file = std::move(options.ca_file);
   to_driver.resolve = std::move(options.resolve);
@@ -70,12 +78,12 @@ Host::~Host() {
 Host::Submitted Host::submit(relay::Request request) {
   Submitted submitted;
   submitted.pending = std::make_shared<Pending>();
-  std::shared_ptr<Outbox> log = log_requests_ ? outbox_ : nullptr;
+  std::shared_ptr<Outbox> log = request_log_ ? outbox_ : nullptr;
   const int64_t began_unix_ns = io::wall_unix_ns();
   submitted.call = or_raise(driver_->submit(
       std::move(request),
       [pending = submitted.pending, log = std::move(log), began_unix_ns](relay::Answer&& answer) {
-        if (log) {
+        if (log && answer.trace) {
           relay::Answer told = answer;
           told.body = {};
           log->put(Answered{std::move(told), began_unix_ns});
@@ -88,6 +96,26 @@ Host::Submitted Host::submit(relay::Request request) {
 void Host::close() {
   driver_->close();
   if (!forked()) outbox_->close();
+}
+
+Host::News Host::news(Duration limit) {
+  Outbox::Batch batch = outbox_->take(limit);
+  News news;
+  news.closed = batch.closed;
+  for (Item& item : batch.items) {
+    if (auto* told = std::get_if<Told>(&item)) {
+      news.told.push_back(std::move(*told));
+      continue;
+    }
+    const Answered& answered = std::get<Answered>(item);
+    auto complaint = request_log_->append(
+        relay::request_log_line(answered.answer, *answered.answer.trace, answered.began_unix_ns));
+    if (complaint) news.complaints.push_back("request log " + *complaint);
+  }
+  if (batch.lost > 0)
+    news.complaints.push_back(std::to_string(batch.lost) +
+                              " events were lost: more came than could be written");
+  return news;
 }
 
 }  // namespace keel::binding

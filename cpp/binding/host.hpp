@@ -3,6 +3,7 @@
 
 #include "base/time.hpp"
 #include "binding/outbox.hpp"
+#include "io/line_file.hpp"
 #include "net/driver.hpp"
 #include "policy/registry.hpp"
 #include "relay/config.hpp"
@@ -36,7 +37,6 @@ struct HostOptions {
   std::vector<std::string> resolve;
   std::vector<std::string> plugin_directories;
   uint64_t seed = 0;  // 0: the configuration's, else drawn
-  bool log_requests = false;
 };
 
 class Host {
@@ -60,7 +60,15 @@ class Host {
   void close();
   bool started() const { return driver_->started(); }
   bool forked() const { return driver_->forked(); }
-  Outbox& outbox() { return *outbox_; }
+
+  struct News {
+    std::vector<Told> told;
+    std::vector<std::string> complaints;  // of the request log and of this queue itself
+    bool closed = false;                  // nothing will follow
+  };
+  // Waits up to `limit` for something to tell; writes the request log on the way. One thread.
+  News news(Duration limit);
+  void close_news() { outbox_->close(); }
   const std::shared_ptr<const relay::Config>& config() const { return config_; }
 
   // Callers between giving up the GIL and having it back. At the interpreter's end nobody may be
@@ -69,8 +77,8 @@ class Host {
 
  private:
   std::shared_ptr<const relay::Config> config_;
-  bool log_requests_ = false;
   policy::Registry registry_;
+  std::optional<io::LineFile> request_log_;
   std::shared_ptr<Outbox> outbox_;
   std::unique_ptr<net::Driver> driver_;
 };
