@@ -55,7 +55,7 @@ std::string yaml_word(std::string_view text) {
   return is_plain(text) ? std::string(text) : yaml_text(text);
 }
 
-std::string number_text(double value) {
+std::string plain_number(double value) {
   char text[32];
   auto [end, fault] = std::to_chars(text, text + sizeof text, value);
   return fault == std::errc{} ? std::string(text, end) : "0";

@@ -14,7 +14,7 @@ std::string yaml_word(std::string_view text);
 // Always in quotes: a text, whatever it looks like.
 std::string yaml_text(std::string_view text);
 // The shortest decimal that reads back as the same number.
-std::string number_text(double value);
+std::string plain_number(double value);
 
 class Page {
  public:
