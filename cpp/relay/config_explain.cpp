@@ -131,9 +131,9 @@ std::string settings_text(const std::vector<std::pair<std::string, SettingValue>
     bool opens = dot != std::string::npos && map.empty();
     bool goes_on = dot != std::string::npos && !map.empty();
     if (!out.empty()) out += ", ";
-    if (opens) out += yaml_word(head) + ": {";
+    if (opens) out += yaml_name(head) + ": {";
     std::string key = opens || goes_on ? name.substr(dot + 1) : name;
-    out += yaml_word(key) + ": " + values(name);
+    out += yaml_name(key) + ": " + values(name);
     if (dot != std::string::npos) map = head;
   }
   return "{" + out + (map.empty() ? "}" : "}}");
