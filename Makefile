@@ -37,7 +37,7 @@ build: $(TREE)/.installed
 
 $(TREE)/.installed: $(VENV)/.ready $(PACKAGE_FILES)
 	$(VENV)/bin/pip install --quiet --no-build-isolation --no-deps \
-	  -C build-dir=$(TREE) -C cmake.define.KEEL_TESTS=ON .
+	  --config-settings=build-dir=$(TREE) --config-settings=cmake.define.KEEL_TESTS=ON .
 	touch $@
 
 setup: build/.packages $(VENV)/.ready
