@@ -158,6 +158,13 @@ int64_t expected_output_tokens(const Engines& engines, const Call& call, uint32_
   return expected * std::max<int64_t>(facts.choices, 1);
 }
 
+std::vector<KeyIndex> spent_keys_of(const Call& call, ProviderIndex provider) {
+  std::vector<KeyIndex> out;
+  for (const auto& [of, key] : call.spent_keys)
+    if (of == provider) out.push_back(key);
+  return out;
+}
+
 int64_t input_bound(const Engines& engines, const Call& call, TargetIndex target) {
   int64_t bound = call.request.facts.input_tokens_bound;
   int64_t context = engines.model_of(target).context_tokens;
@@ -207,9 +214,14 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
               {.in = call.request.facts.input_tokens_estimate, .out = expected}, KEEL_USAGE_ACTUAL);
     candidate.tokens = call.request.facts.input_tokens_estimate + expected;
     candidate.removed = for_this_request(engines, call, candidate);
+    if (candidate.eligible() && call.candidates[i].not_before > now) {
+      candidate.removed = Removed::asked_to_wait;
+      candidate.until = call.candidates[i].not_before;
+    }
     if (candidate.eligible()) {
-      Availability now_free = available(engines, candidate.target, candidate.tokens,
-                                        call.candidates[i].spent_keys, now);
+      Availability now_free =
+          available(engines, candidate.target, candidate.tokens,
+                    spent_keys_of(call, engines.config->targets[candidate.target].provider), now);
       candidate.removed = now_free.why;
       candidate.until = now_free.until;
       candidate.key = now_free.key;

@@ -104,7 +104,9 @@ engine::AccountSettings random_budget(Random& random, std::string name) {
   using engine::BudgetWindow;
   constexpr BudgetWindow kWindows[] = {BudgetWindow::minute, BudgetWindow::hour,
                                        BudgetWindow::month, BudgetWindow::forever};
-  return {std::move(name), NanoUsd{up_to(random, 3'000'000'000)}, kWindows[random.below(4)], 80};
+  return {std::move(name),
+          NanoUsd{up_to(random, random.chance(1, 3) ? 3'000'000'000 : 300'000'000'000)},
+          kWindows[random.below(4)], 80};
 }
 
 relay::AccountConfig random_account(Random& random, std::string name) {
@@ -246,6 +248,7 @@ NightResult run_night(const Night& night, relay::PolicySet policies) {
   NightResult result;
   simulator.on_answer = [&](CallId, const relay::Answer& answer, Instant) {
     ++result.requests;
+    ++result.by_kind[std::string(relay::name_of(answer.kind))];
     result.answered += answer.kind == relay::AnswerKind::ok ? 1 : 0;
   };
   for (const Night::Arrival& arrival : night.arrivals) {

@@ -98,6 +98,7 @@ class Simulator {
   std::unordered_map<ProbeId, bool> probes_;
   relay::Actions actions_;
   Instant now_;
+  Instant clock_;  // the latest instant the relay was told: its own time
   uint64_t order_ = 0;
   uint64_t events_ = 0;
   uint64_t sends_ = 0;
