@@ -107,7 +107,9 @@ void Checker::send(const relay::Send& send, const Exchange& exchange, Instant no
 void Checker::check_send(const relay::Send& send, Watched& call, Instant now) {
   const int max = call.max_sends;
   const std::string& target = config_->targets[send.target].name;
-  check(call.sends < max, "R1", [&] { return "more than max_attempts sends; " + story_of(send.call); }, now);
+  check(
+      call.sends < max, "R1",
+      [&] { return "more than max_attempts sends; " + story_of(send.call); }, now);
   check(call.tries < 2 * max, "R1", "more than 2 x max_attempts tries", now);
   check(now < call.deadline, "R3", "an attempt starts at or after the deadline", now);
   check(!call.over, "R2", "a send after an outcome that ends the request", now);

@@ -214,7 +214,7 @@ Night hostile_night(uint64_t seed, int requests) {
   Night night;
   night.seed = seed;
   night.config = random_config(random);
-  const Duration mean_gap = between(random, milliseconds(2), milliseconds(500));
+  const Duration mean_gap = between(random, milliseconds(20), milliseconds(1500));
   const Duration length = mean_gap * requests;
   for (size_t i = 0; i < night.config->providers.size(); ++i)
     night.providers.push_back(random_behaviour(random, length));

@@ -56,8 +56,8 @@ void Simulator::run(Instant end) {
     steps_.pop();
     Instant seen = now_;
     if (random_.chance(unkindness_.clock_steps_per_mille, 1000)) seen = seen - milliseconds(50);
+    if (!still_wanted(due, std::max(clock_, seen))) continue;
     clock_ = std::max(clock_, seen);
-    if (!still_wanted(due)) continue;
     std::visit(
         [&](auto& what) {
           if constexpr (std::is_same_v<std::decay_t<decltype(what)>, Arrival>) {
@@ -77,7 +77,7 @@ void Simulator::run(Instant end) {
 }
 
 // Drops what a well-behaved driver would not report any more, and keeps our own books of the rest.
-bool Simulator::still_wanted(const Step& step) {
+bool Simulator::still_wanted(const Step& step, Instant told_at) {
   if (const auto* sent = std::get_if<relay::Sent>(&step.what)) {
     auto found = in_flight_.find(sent->attempt);
     return found != in_flight_.end() &&
@@ -88,7 +88,8 @@ bool Simulator::still_wanted(const Step& step) {
     if (found == in_flight_.end()) return false;
     const bool aborted = found->second.aborted;
     if (!aborted) upstream_.end(found->second.target);
-    if (checker_ && !aborted) checker_->finished(finished->attempt, found->second.exchange, clock_);
+    if (checker_ && !aborted)
+      checker_->finished(finished->attempt, found->second.exchange, told_at);
     in_flight_.erase(found);
     return !aborted || random_.chance(unkindness_.late_results_per_mille, 1000);
   }

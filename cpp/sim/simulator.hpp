@@ -77,7 +77,7 @@ class Simulator {
   void push(Instant at, decltype(Step::what) what);
   bool busy() const;
   void feed(relay::Event event, Instant now);
-  bool still_wanted(const Step& step);
+  bool still_wanted(const Step& step, Instant told_at);
   void carry_out(relay::Send& send);
   void carry_out(relay::Abort& abort);
   void carry_out(relay::Probe& probe);
