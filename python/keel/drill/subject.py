@@ -60,7 +60,7 @@ class Subject:
                 self.lost.append({
                     "number": arrival.number, "at_s": arrival.at_s, "error": str(error),
                     "trace": trace.explain() if trace is not None else ""})
-        return Said(None, type(error).__name__, sum(a.sent for a in attempts), "",
+        return Said(None, error.code or type(error).__name__, sum(a.sent for a in attempts), "",
                     sum(nano_usd(a.cost) for a in attempts))
 
     def _on_event(self, event: keel.Event) -> None:
