@@ -46,7 +46,7 @@ def _of_the_naive(result: dict[str, Any]) -> str:
     worst = min(scenes, key=lambda s: s["answered"] / s["requests"])
     return (f"With one provider and {naive['sends_per_request']:.2f} sends per request, the naive "
             f"client answered {naive['answered']:,} of {naive['requests']:,} requests "
-            f"({naive['answered_percent']:.1f} %); at its worst, while {worst['title']}, "
+            f"({naive['answered_percent']:.1f} %); at its worst, in \"{worst['title']}\", "
             f"{worst['answered']:,} of {worst['requests']:,}.")
 
 
