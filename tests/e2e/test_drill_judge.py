@@ -3,7 +3,6 @@
 import copy
 
 import pytest
-
 from keel.drill import judge
 
 PASSED = {
@@ -25,21 +24,25 @@ def test_a_night_at_the_very_edge_passes():
     assert judge(PASSED) == []
 
 
-@pytest.mark.parametrize("changes, words", [
-    ({"keel__answered": 998}, "Keel answered 998 of 1000"),
-    ({"keel__crossed": 1}, "another request's nonce"),
-    ({"naive__answered": 900}, "not hard enough"),
-    ({"money__billed_nano_usd": 12, "money__posted_nano_usd": 12}, "over the budget of 11"),
-    ({"money__posted_nano_usd": 9}, "Keel posted only 9"),
-    ({"money__budget_nano_usd": 10}, "posted 11 nano-USD, over the budget of 10"),
-    ({"keel__requests": 0, "keel__answered": 0}, "nothing was asked"),
-])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"keel__answered": 998}, "Keel answered 998 of 1000"),
+        ({"keel__crossed": 1}, "another request's nonce"),
+        ({"naive__answered": 900}, "not hard enough"),
+        ({"money__billed_nano_usd": 12, "money__posted_nano_usd": 12}, "over the budget of 11"),
+        ({"money__posted_nano_usd": 9}, "Keel posted only 9"),
+        ({"money__budget_nano_usd": 10}, "posted 11 nano-USD, over the budget of 10"),
+        ({"keel__requests": 0, "keel__answered": 0}, "nothing was asked"),
+    ],
+)
 def test_one_step_further_fails(changes, words):
     said = judge(doctored(**changes))
     assert any(words in line for line in said)
 
 
 def test_all_gates_are_said_at_once():
-    said = judge(doctored(keel__answered=0, keel__crossed=3, naive__answered=1000,
-                          money__posted_nano_usd=5))
+    said = judge(
+        doctored(keel__answered=0, keel__crossed=3, naive__answered=1000, money__posted_nano_usd=5)
+    )
     assert len(said) == 4

@@ -7,7 +7,6 @@ import threading
 import time
 
 import pytest
-
 from keel.drill.naive import NaiveClient, delay_before_retry, should_retry
 from keel.drill.schedule import Arrival, Prompt
 
@@ -21,8 +20,19 @@ def headers(**fields):
     return message
 
 
-@pytest.mark.parametrize("status, again", [(408, True), (409, True), (429, True), (500, True),
-                                           (529, True), (400, False), (401, False), (404, False)])
+@pytest.mark.parametrize(
+    ("status", "again"),
+    [
+        (408, True),
+        (409, True),
+        (429, True),
+        (500, True),
+        (529, True),
+        (400, False),
+        (401, False),
+        (404, False),
+    ],
+)
 def test_what_is_retried(status, again):
     assert should_retry(status, headers()) is again
     assert should_retry(status, headers(x_should_retry="true")) is True

@@ -11,8 +11,9 @@ NIGHT = Night(duration_s=60)
 
 
 def record(number, outcome=ANSWERED, latency=1.0, provider="openai", cached=False):
-    return Record(number, float(number), 0.0, latency, outcome, 0 if cached else 1, provider, 5,
-                  cached, False)
+    return Record(
+        number, float(number), 0.0, latency, outcome, 0 if cached else 1, provider, 5, cached, False
+    )
 
 
 def test_percentiles_are_real_values():
@@ -23,27 +24,37 @@ def test_percentiles_are_real_values():
 
 
 def test_a_summary_adds_up():
-    records = [record(0), record(1, cached=True), record(2, "429", latency=9.0),
-               record(3, CROSSED), record(59)]
+    records = [
+        record(0),
+        record(1, cached=True),
+        record(2, "429", latency=9.0),
+        record(3, CROSSED),
+        record(59),
+    ]
     made = summary(records, NIGHT)
     assert made["requests"] == sum(made["outcomes"].values()) == 5
     assert made["answered"] == sum(made["answered_by"].values()) == 3
     assert made["answered_by"] == {"openai": 2, "cache": 1}
-    assert made["crossed"] == 1 and made["cache_hits"] == 1
+    assert made["crossed"] == 1
+    assert made["cache_hits"] == 1
     assert made["answered_percent"] == 60.0
     assert made["latency_s"]["p99"] == 1.0  # of the answered only
-    assert made["cost_nano_usd"] == 25 and made["sends"] == 4
+    assert made["cost_nano_usd"] == 25
+    assert made["sends"] == 4
     assert sum(s["requests"] for s in made["scenes"].values()) == 5
     assert made["scenes"]["recovery"]["answered"] == 1
 
 
 def test_a_summary_of_nothing():
     made = summary([], NIGHT)
-    assert made["requests"] == 0 and made["answered_percent"] is None
+    assert made["requests"] == 0
+    assert made["answered_percent"] is None
 
 
 def test_series_are_read_exactly():
-    series = Series('# HELP a b\nkeel_x{account="relay",k="a\\"b"} 1.000000001\nkeel_x 2\nkeel_y 3\n')
+    series = Series(
+        '# HELP a b\nkeel_x{account="relay",k="a\\"b"} 1.000000001\nkeel_x 2\nkeel_y 3\n'
+    )
     assert str(series.sum("keel_x", account="relay")) == "1.000000001"
     assert series.sum("keel_x") == 3 + series.sum("keel_x", account="relay") - 1
     assert series.sum("keel_none") == 0
@@ -78,8 +89,10 @@ def test_without_a_terminal_a_line_now_and_then():
         view.show(t, 3, SHOWN)
     view.clear()
     lines = out.text.splitlines()
-    assert len(lines) == 3 and "\x1b" not in out.text
-    assert "the rush begins" in lines[1] and "waiting for the last answers" in lines[2]
+    assert len(lines) == 3
+    assert "\x1b" not in out.text
+    assert "the rush begins" in lines[1]
+    assert "waiting for the last answers" in lines[2]
 
 
 def test_in_a_terminal_a_picture_that_goes_away():
@@ -89,7 +102,8 @@ def test_in_a_terminal_a_picture_that_goes_away():
     view = View(out, NIGHT, tally, tally)
     view.show(11.0, 3, SHOWN)
     first = out.text
-    assert "open" in first and "something moved" in first
+    assert "open" in first
+    assert "something moved" in first
     view.show(11.2, 3, SHOWN)
     view.clear()
     height = first.count("\n")

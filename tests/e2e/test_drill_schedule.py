@@ -1,8 +1,18 @@
 """The night's schedule is a function of its seed, and rises as the article's did."""
 
+import itertools
+
 from keel.drill.load import ANSWERED, CROSSED, LATE, WRONG, Said, outcome_of
-from keel.drill.night import (DEADLINE_S, DYING_KEY, MAX_TOKENS, PRIMARY, PROVIDERS, SCENES, Night,
-                              mock_script)
+from keel.drill.night import (
+    DEADLINE_S,
+    DYING_KEY,
+    MAX_TOKENS,
+    PRIMARY,
+    PROVIDERS,
+    SCENES,
+    Night,
+    mock_script,
+)
 from keel.drill.rehearsal import night_budget
 from keel.drill.schedule import Arrival, Prompt, nonces_in, schedule, sizes
 
@@ -20,12 +30,15 @@ def test_traffic_rises_forty_times():
     arrivals = schedule(NIGHT)
     calm = sum(a.at_s < 5 for a in arrivals) / 5
     peak = sum(15 <= a.at_s < 45 for a in arrivals) / 30
-    assert calm < 4 and 36 < peak < 44
+    assert calm < 4
+    assert 36 < peak < 44
 
 
 def test_arrivals_are_in_order_and_within_the_night():
     times = [a.at_s for a in schedule(NIGHT)]
-    assert times == sorted(times) and 0 <= times[0] and times[-1] < NIGHT.duration_s
+    assert times == sorted(times)
+    assert times[0] >= 0
+    assert times[-1] < NIGHT.duration_s
 
 
 def test_a_nonce_belongs_to_a_prompt():
@@ -55,10 +68,12 @@ def test_a_prompt_is_as_long_as_it_says():
 
 
 def test_the_scenes_follow_each_other_without_a_gap():
-    assert SCENES[0].begins == 0 and SCENES[-1].ends == 1
-    for before, after in zip(SCENES, SCENES[1:]):
+    assert SCENES[0].begins == 0
+    assert SCENES[-1].ends == 1
+    for before, after in itertools.pairwise(SCENES):
         assert before.ends == after.begins
-    assert NIGHT.scene_at(0).id == "calm" and NIGHT.scene_at(1e9).id == "recovery"
+    assert NIGHT.scene_at(0).id == "calm"
+    assert NIGHT.scene_at(1e9).id == "recovery"
 
 
 def test_the_night_is_fair_to_the_naive_client():

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from keel.drill import judge
 
 DRILL = [sys.executable, "-m", "keel.cli", "drill"]
@@ -20,8 +19,12 @@ DRILL = [sys.executable, "-m", "keel.cli", "drill"]
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
     file = tmp_path_factory.mktemp("drill") / "result.json"
-    done = subprocess.run([*DRILL, "--seed", "3", "--duration", "12", "--rate", "12", "--json",
-                           str(file)], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [*DRILL, "--seed", "3", "--duration", "12", "--rate", "12", "--json", str(file)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert file.exists(), done.stderr
     return done, json.loads(file.read_text())
 
@@ -67,8 +70,15 @@ def test_keel_answers_what_the_naive_client_does_not(short):
 
 def test_the_table_and_the_sentences_are_printed(short):
     done, result = short
-    for line in ("answered in time", "latency of the answered, p99", "sends per request",
-                 "answered by openai", "breaker transitions", "budget", "downgraded"):
+    for line in (
+        "answered in time",
+        "latency of the answered, p99",
+        "sends per request",
+        "answered by openai",
+        "breaker transitions",
+        "budget",
+        "downgraded",
+    ):
         assert line in done.stdout
     assert len(result["sentences"]) == 3
     for sentence in result["sentences"]:
@@ -98,8 +108,12 @@ def gone(pid):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_interrupted_drill_leaves_nobody_behind(how):
-    process = subprocess.Popen([*DRILL, "--duration", "300", "--rate", "5"],
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*DRILL, "--duration", "300", "--rate", "5"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     # The first line of the view: everybody is up.
     while not process.stdout.readline().startswith("  0."):
         assert process.poll() is None, process.stderr.read()
@@ -108,7 +122,8 @@ def test_an_interrupted_drill_leaves_nobody_behind(how):
     process.send_signal(how)
     _, errors = process.communicate(timeout=60)
     if how == signal.SIGINT:
-        assert process.returncode == 130 and "interrupted" in errors
+        assert process.returncode == 130
+        assert "interrupted" in errors
         assert "Traceback" not in errors
     until = time.monotonic() + 30
     while not all(gone(pid) for pid in children):

@@ -8,7 +8,8 @@ import pytest
 GOOD = """\
 version: "1.0"
 providers:
-  local: {base_url: "http://127.0.0.1:8000/v1", keys: [k], models: {llama: {price: {in: 1, out: 1}}}}
+  local:
+    {base_url: "http://127.0.0.1:8000/v1", keys: [k], models: {llama: {price: {in: 1, out: 1}}}}
 routes:
   support: {targets: [local/llama]}
 """
@@ -23,14 +24,20 @@ routes:
 
 
 def keel(*arguments, **options):
-    return subprocess.run([sys.executable, "-m", "keel.cli", *arguments], capture_output=True,
-                          text=True, timeout=60, **options)
+    return subprocess.run(
+        [sys.executable, "-m", "keel.cli", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **options,
+    )
 
 
 def test_without_a_command_help_goes_to_standard_error():
     done = keel()
     assert done.returncode == 2
-    assert "usage: keel" in done.stderr and done.stdout == ""
+    assert "usage: keel" in done.stderr
+    assert done.stdout == ""
 
 
 def test_help_names_every_command():
@@ -52,8 +59,10 @@ def test_version_is_the_packages():
     assert done.stdout.startswith("keel ")
 
 
-@pytest.mark.parametrize("command", [["check"], ["config"], ["config", "explain"],
-                                     ["config", "nonsense"], ["check", "a", "b"]])
+@pytest.mark.parametrize(
+    "command",
+    [["check"], ["config"], ["config", "explain"], ["config", "nonsense"], ["check", "a", "b"]],
+)
 def test_wrong_arguments_end_with_two(command):
     assert keel(*command).returncode == 2
 
@@ -80,7 +89,8 @@ def test_check_says_every_problem_with_its_line_and_path(tmp_path):
 def test_check_of_a_file_that_is_not_there(tmp_path):
     done = keel("check", str(tmp_path / "none.yaml"))
     assert done.returncode == 1
-    assert "none.yaml" in done.stderr and "Traceback" not in done.stderr
+    assert "none.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_explain_writes_defaults_out_and_can_be_read_again(tmp_path):
@@ -88,7 +98,8 @@ def test_explain_writes_defaults_out_and_can_be_read_again(tmp_path):
     file.write_text(GOOD)
     done = keel("config", "explain", str(file))
     assert done.returncode == 0
-    assert "breaker" in done.stdout and "${KEY_" in done.stdout
+    assert "breaker" in done.stdout
+    assert "${KEY_" in done.stdout
 
 
 def test_explain_of_a_bad_file_says_its_problems(tmp_path):
@@ -96,7 +107,8 @@ def test_explain_of_a_bad_file_says_its_problems(tmp_path):
     file.write_text(BAD)
     done = keel("config", "explain", str(file))
     assert done.returncode == 1
-    assert done.stdout == "" and f"{file}:3: " in done.stderr
+    assert done.stdout == ""
+    assert f"{file}:3: " in done.stderr
 
 
 def test_the_drills_configuration_is_a_good_one(tmp_path):
@@ -108,8 +120,9 @@ def test_the_drills_configuration_is_a_good_one(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("wrong", [["--rate", "0"], ["--duration", "-1"], ["--seed", "x"],
-                                   ["--rate", "fast"], ["more"]])
+@pytest.mark.parametrize(
+    "wrong", [["--rate", "0"], ["--duration", "-1"], ["--seed", "x"], ["--rate", "fast"], ["more"]]
+)
 def test_the_drill_refuses_nonsense(wrong):
     done = keel("drill", *wrong)
     assert done.returncode == 2

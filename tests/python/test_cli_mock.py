@@ -23,12 +23,14 @@ def test_an_unknown_option_ends_with_two():
 
 def test_it_serves_until_it_is_told_to_stop(tmp_path):
     port_file = tmp_path / "port"
-    process = subprocess.Popen([*COMMAND, "--port", "0", "--port-file", str(port_file)],
-                               stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*COMMAND, "--port", "0", "--port-file", str(port_file)], stdout=subprocess.DEVNULL
+    )
     try:
         until = time.monotonic() + 30
         while not port_file.exists():
-            assert process.poll() is None and time.monotonic() < until
+            assert process.poll() is None
+            assert time.monotonic() < until
             time.sleep(0.01)
         connection = http.client.HTTPConnection("127.0.0.1", int(port_file.read_text()), timeout=10)
         connection.request("GET", "/health")

@@ -1,4 +1,4 @@
-"""`keel check FILE`: says every problem of a configuration at once, as `file:line: path: message`."""
+"""`keel check FILE`: every problem of a configuration at once, as `file:line: path: message`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="keel check",
         description="Reads a configuration as a relay would, loads its policies, and says what is "
-        "wrong with it, all at once. Exits with 1 if anything is.")
+        "wrong with it, all at once. Exits with 1 if anything is.",
+    )
     parser.add_argument("file", metavar="FILE")
     file = parser.parse_args(arguments).file
 

@@ -42,17 +42,31 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         description="Lives through the article's Black Friday in about a minute: a naive client "
         "and Keel, each on fake providers of its own, on the same seeded schedule. Exits with 1 if "
         "Keel answers under 99.9 %, spends more than it has by the providers' own bill, or mixes "
-        "replies up, or if the naive client manages 90 %.")
-    parser.add_argument("--seed", type=_whole, default=1, metavar="N",
-                        help="of arrivals, sizes and faults (1)")
-    parser.add_argument("--duration", type=_positive, default=60.0, metavar="S",
-                        help="seconds the night takes (60); Keel's own times do not shrink with it")
-    parser.add_argument("--rate", type=_positive, default=40.0, metavar="R",
-                        help="requests per second at the peak, 40 times the calm (40)")
-    parser.add_argument("--json", metavar="FILE",
-                        help="write the whole result there; - is standard output")
-    parser.add_argument("--show-config", action="store_true",
-                        help="print the configuration Keel runs with, and end")
+        "replies up, or if the naive client manages 90 %.",
+    )
+    parser.add_argument(
+        "--seed", type=_whole, default=1, metavar="N", help="of arrivals, sizes and faults (1)"
+    )
+    parser.add_argument(
+        "--duration",
+        type=_positive,
+        default=60.0,
+        metavar="S",
+        help="seconds the night takes (60); Keel's own times do not shrink with it",
+    )
+    parser.add_argument(
+        "--rate",
+        type=_positive,
+        default=40.0,
+        metavar="R",
+        help="requests per second at the peak, 40 times the calm (40)",
+    )
+    parser.add_argument(
+        "--json", metavar="FILE", help="write the whole result there; - is standard output"
+    )
+    parser.add_argument(
+        "--show-config", action="store_true", help="print the configuration Keel runs with, and end"
+    )
     return parser.parse_args(arguments)
 
 
@@ -73,8 +87,11 @@ def _positive(text: str) -> float:
 
 
 def _announce(night: Any, out: TextIO, deadline_s: float) -> None:
-    print(f"keel drill: {night.duration_s:g} s, {night.rate / 40:g} to {night.rate:g} requests/s, "
-          f"seed {night.seed}; answered = a correct 200 within {deadline_s:g} s", file=out)
+    print(
+        f"keel drill: {night.duration_s:g} s, {night.rate / 40:g} to {night.rate:g} requests/s, "
+        f"seed {night.seed}; answered = a correct 200 within {deadline_s:g} s",
+        file=out,
+    )
     out.flush()
 
 

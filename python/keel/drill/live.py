@@ -71,9 +71,11 @@ class View:
 
     def _line(self, t_s: float, shown: dict[str, Any]) -> str:
         scene = self._title(t_s)
-        return (f"{max(t_s, 0):5.1f} s  {self._night.rate_at(t_s):5.1f}/s  {scene:<40}  "
-                f"naive {self._naive.percent():5.1f} %  Keel {self._keel.percent():6.2f} %  "
-                f"spent {shown['spent_share']:4.0%}")
+        return (
+            f"{max(t_s, 0):5.1f} s  {self._night.rate_at(t_s):5.1f}/s  {scene:<40}  "
+            f"naive {self._naive.percent():5.1f} %  Keel {self._keel.percent():6.2f} %  "
+            f"spent {shown['spent_share']:4.0%}"
+        )
 
     def _title(self, t_s: float) -> str:
         if t_s > self._night.duration_s:
@@ -85,7 +87,8 @@ class View:
         recent = self._keel.recent(t_s)
         by = Counter("cache" if r.cached else r.provider for r in recent if r.outcome == ANSWERED)
         lines = [
-            _bold("keel drill") + f"   {max(t_s, 0):4.0f} of {night.duration_s:.0f} s   "
+            _bold("keel drill")
+            + f"   {max(t_s, 0):4.0f} of {night.duration_s:.0f} s   "
             + _bold(self._title(t_s)),
             "",
             f"  traffic     {self._traffic(t_s)}  {night.rate_at(t_s):5.1f}/s, "
@@ -96,11 +99,16 @@ class View:
         ]
         for provider in PROVIDERS:
             sign, colour, word = _BREAKER[shown["breakers"].get(provider.name, 0)]
-            lines.append(f"  \x1b[{colour}m{sign}\x1b[0m {provider.name:<10}"
-                         f"{by[provider.name] / _RECENT_S:6.1f}/s   {word}")
+            lines.append(
+                f"  \x1b[{colour}m{sign}\x1b[0m {provider.name:<10}"
+                f"{by[provider.name] / _RECENT_S:6.1f}/s   {word}"
+            )
         lines.append(f"  ◇ cache     {by['cache'] / _RECENT_S:6.1f}/s")
-        lines += ["", f"  budget      {_bar(100 * shown['spent_share'])}  "
-                  f"{shown['spent_share']:6.1%} spent", f"  {shown['news']}"]
+        lines += [
+            "",
+            f"  budget      {_bar(100 * shown['spent_share'])}  {shown['spent_share']:6.1%} spent",
+            f"  {shown['news']}",
+        ]
         return lines
 
     def _traffic(self, t_s: float) -> str:

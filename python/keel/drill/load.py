@@ -74,8 +74,9 @@ def outcome_of(arrival: Arrival, said: Said, latency_s: float) -> str:
 class Load:
     """Runs a schedule against one client. `begun` and `done` may be read while it runs."""
 
-    def __init__(self, arrivals: Iterable[Arrival], ask: Ask,
-                 on_record: Callable[[Record], None]) -> None:
+    def __init__(
+        self, arrivals: Iterable[Arrival], ask: Ask, on_record: Callable[[Record], None]
+    ) -> None:
         self._arrivals = list(arrivals)
         self._ask = ask
         self._on_record = on_record
@@ -113,9 +114,18 @@ class Load:
         except Exception as error:  # a client that breaks has not answered
             said = Said(None, type(error).__name__)
         latency = time.monotonic() - due
-        record = Record(arrival.number, arrival.at_s, lag, latency,
-                        outcome_of(arrival, said, latency), said.sends, said.provider,
-                        said.cost_nano_usd, said.cached, said.downgraded)
+        record = Record(
+            arrival.number,
+            arrival.at_s,
+            lag,
+            latency,
+            outcome_of(arrival, said, latency),
+            said.sends,
+            said.provider,
+            said.cost_nano_usd,
+            said.cached,
+            said.downgraded,
+        )
         with self._lock:
             self.done += 1
             self._on_record(record)

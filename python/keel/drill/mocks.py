@@ -41,10 +41,22 @@ class Mock:
         script_file.write_text(json.dumps(script), encoding="utf-8")
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(
-                [keeld, "mock", "--port", "0", "--port-file", str(self._port_file),
-                 "--script", str(script_file)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
-                preexec_fn=die_with_parent, start_new_session=True)
+                [
+                    keeld,
+                    "mock",
+                    "--port",
+                    "0",
+                    "--port-file",
+                    str(self._port_file),
+                    "--script",
+                    str(script_file),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                preexec_fn=die_with_parent,
+                start_new_session=True,
+            )
 
     def wait_ready(self, until: float) -> None:
         """Returns when it listens; `until` is on the monotonic clock."""
@@ -62,7 +74,8 @@ class Mock:
 
     def state(self) -> dict[str, Any]:
         """What it saw and what it bills (`keeld mock`, GET /mock/state)."""
-        return json.loads(self._control("GET", "/mock/state?records=0"))
+        state: dict[str, Any] = json.loads(self._control("GET", "/mock/state?records=0"))
+        return state
 
     def stop(self) -> None:
         if self._process.poll() is None:

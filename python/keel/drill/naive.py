@@ -35,13 +35,12 @@ def should_retry(status: int, headers: http.client.HTTPMessage) -> bool:
     return status in (408, 409, 429) or status >= 500
 
 
-def delay_before_retry(retry: int, headers: http.client.HTTPMessage | None,
-                       jitter: float) -> float:
+def delay_before_retry(retry: int, headers: http.client.HTTPMessage | None, jitter: float) -> float:
     """Seconds before retry number `retry` (0 is the first); `jitter` is drawn from [0, 1)."""
     asked = _server_delay(headers)
     if asked is not None and 0 < asked <= LONGEST_SERVER_DELAY_S:
         return asked
-    return min(FIRST_DELAY_S * 2**retry, LONGEST_DELAY_S) * (1 - 0.25 * jitter)
+    return min(FIRST_DELAY_S * 2.0**retry, LONGEST_DELAY_S) * (1 - 0.25 * jitter)
 
 
 def _server_delay(headers: http.client.HTTPMessage | None) -> float | None:
@@ -61,8 +60,14 @@ class NaiveClient:
         self._chance = random.Random(seed)
 
     def ask(self, arrival: Arrival, deadline: float) -> Said:
-        body = json.dumps({"model": PRIMARY.model, "messages": arrival.prompt.messages(),
-                           "temperature": 0, "max_tokens": MAX_TOKENS}).encode()
+        body = json.dumps(
+            {
+                "model": PRIMARY.model,
+                "messages": arrival.prompt.messages(),
+                "temperature": 0,
+                "max_tokens": MAX_TOKENS,
+            }
+        ).encode()
         sends = 0
         while True:
             left = min(TIMEOUT_S, deadline - time.monotonic())
@@ -91,9 +96,12 @@ class NaiveClient:
     def _post(self, body: bytes, limit_s: float) -> tuple[int, http.client.HTTPMessage, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=limit_s)
         try:
-            connection.request("POST", "/v1/chat/completions", body,
-                               {"content-type": "application/json",
-                                "authorization": f"Bearer {PRIMARY.keys[0]}"})
+            connection.request(
+                "POST",
+                "/v1/chat/completions",
+                body,
+                {"content-type": "application/json", "authorization": f"Bearer {PRIMARY.keys[0]}"},
+            )
             reply = connection.getresponse()
             return reply.status, reply.headers, reply.read()
         finally:

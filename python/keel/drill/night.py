@@ -6,6 +6,7 @@ seconds since the night began, money is nano-USD, prices are USD per million tok
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -38,14 +39,32 @@ class Provider:
 
 
 PROVIDERS = (
-    Provider("openai", "gpt-4.1", 8.0, 8.0, ("drill-openai-a", "drill-openai-b"), 1_047_576,
-             (180, 420), 800),
-    Provider("anthropic", "claude-sonnet-4.5", 15.0, 15.0,
-             ("drill-anthropic-a", "drill-anthropic-b"), 200_000, (240, 520), 650),
-    Provider("google", "gemini-2.5-flash", 2.5, 10.0, ("drill-google-a",), 1_048_576,
-             (260, 560), 600),
-    Provider("deepseek", "deepseek-v3.2", 0.42, 1.68, ("drill-deepseek-a",), 128_000,
-             (320, 700), 450),
+    Provider(
+        "openai",
+        "gpt-4.1",
+        8.0,
+        8.0,
+        ("drill-openai-a", "drill-openai-b"),
+        1_047_576,
+        (180, 420),
+        800,
+    ),
+    Provider(
+        "anthropic",
+        "claude-sonnet-4.5",
+        15.0,
+        15.0,
+        ("drill-anthropic-a", "drill-anthropic-b"),
+        200_000,
+        (240, 520),
+        650,
+    ),
+    Provider(
+        "google", "gemini-2.5-flash", 2.5, 10.0, ("drill-google-a",), 1_048_576, (260, 560), 600
+    ),
+    Provider(
+        "deepseek", "deepseek-v3.2", 0.42, 1.68, ("drill-deepseek-a",), 128_000, (320, 700), 450
+    ),
 )
 PRIMARY = PROVIDERS[0]
 CHEAPEST = PROVIDERS[3]
@@ -77,8 +96,13 @@ SCENES = (
 )
 
 # Share of the night, share of the peak rate; straight lines on a logarithmic scale between them.
-_TRAFFIC = ((0.0, 1 / PEAK_FACTOR), (5 / 60, 1 / PEAK_FACTOR), (12 / 60, 1.0), (50 / 60, 1.0),
-            (1.0, 0.25))
+_TRAFFIC = (
+    (0.0, 1 / PEAK_FACTOR),
+    (5 / 60, 1 / PEAK_FACTOR),
+    (12 / 60, 1.0),
+    (50 / 60, 1.0),
+    (1.0, 0.25),
+)
 
 # What the budget is made for: list prices until this share of the night, a fifth more than the
 # primary's own because dearer providers stand in for it. From there on money is short.
@@ -100,7 +124,7 @@ class Night:
 
     def rate_at(self, t_s: float) -> float:
         share = min(max(t_s / self.duration_s, 0.0), 1.0)
-        for (x0, y0), (x1, y1) in zip(_TRAFFIC, _TRAFFIC[1:]):
+        for (x0, y0), (x1, y1) in itertools.pairwise(_TRAFFIC):
             if share <= x1:
                 way = (share - x0) / (x1 - x0)
                 return self.rate * math.exp(math.log(y0) + way * (math.log(y1) - math.log(y0)))
@@ -143,15 +167,28 @@ def _outage_of_the_primary(night: Night) -> list[dict[str, Any]]:
     a_quarter = max(1, round(night.rate / 4))
     return [
         # One key gets a quarter of the peak: less than it is asked for.
-        {"at": throttled, "for": throttled_for,
-         "capacity": {"rpm": a_quarter, "window_s": 1, "per_key": True}},
+        {
+            "at": throttled,
+            "for": throttled_for,
+            "capacity": {"rpm": a_quarter, "window_s": 1, "per_key": True},
+        },
         {"at": refused, "for": refused_for, "outage": "refuse"},
         {"at": failing, "for": failing_for, "error": 503},
         {"at": failing, "for": failing_for, "probability": [1, 3], "error": 500},
-        {"at": failing, "for": failing_for, "probability": [1, 4], "match": {"on": "chat"},
-         "error": None, "fault": "reset"},
-        {"at": slow, "for": slow_for, "match": {"on": "chat"},
-         "latency_ms": {"p50": 100 * night.duration_s, "p99": 300 * night.duration_s}},
+        {
+            "at": failing,
+            "for": failing_for,
+            "probability": [1, 4],
+            "match": {"on": "chat"},
+            "error": None,
+            "fault": "reset",
+        },
+        {
+            "at": slow,
+            "for": slow_for,
+            "match": {"on": "chat"},
+            "latency_ms": {"p50": 100 * night.duration_s, "p99": 300 * night.duration_s},
+        },
     ]
 
 
@@ -187,8 +224,11 @@ def keel_config(ports: dict[str, int], budget_nano_usd: int) -> dict[str, Any]:
                 "usd": f"{budget_nano_usd // 10**9}.{budget_nano_usd % 10**9:09d}",
                 "window": "forever",
                 "alert_percent": 80,
-                "downgrade": {p.model: f"{CHEAPEST.name}/{CHEAPEST.model}"
-                              for p in PROVIDERS if p is not CHEAPEST},
+                "downgrade": {
+                    p.model: f"{CHEAPEST.name}/{CHEAPEST.model}"
+                    for p in PROVIDERS
+                    if p is not CHEAPEST
+                },
             }
         },
         "observability": {"log_level": "off"},

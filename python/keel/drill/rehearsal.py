@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from .judge import KEEL_AT_LEAST, NAIVE_BELOW, judge
 from .live import Tally, View
 from .load import Load
 from .mocks import Mocks
-from .night import (DEADLINE_S, PRIMARY, PROVIDERS, SCENES, Night, budget_for, keel_config,
-                    mock_script)
+from .night import (
+    DEADLINE_S,
+    PRIMARY,
+    PROVIDERS,
+    SCENES,
+    Night,
+    budget_for,
+    keel_config,
+    mock_script,
+)
 from .report import summary
 from .rival import Rival
 from .schedule import Arrival, schedule
@@ -33,10 +42,15 @@ def run(night: Night, keeld: str, out: TextIO) -> dict[str, Any]:
     budget = night_budget(arrivals, night)
     naive, kept = Tally(), Tally()
     scripts = {p.name: mock_script(p, night) for p in PROVIDERS}
-    with Mocks(keeld, scripts) as mocks, Mocks(keeld, {PRIMARY.name: scripts[PRIMARY.name]}) as alone:
+    with (
+        Mocks(keeld, scripts) as mocks,
+        Mocks(keeld, {PRIMARY.name: scripts[PRIMARY.name]}) as alone,
+    ):
         ports = {p.name: mocks[p.name].port for p in PROVIDERS}
-        with (Subject(keel_config(ports, budget), night) as subject,
-              Rival(night, alone[PRIMARY.name].port, naive.add) as rival):
+        with (
+            Subject(keel_config(ports, budget), night) as subject,
+            Rival(night, alone[PRIMARY.name].port, naive.add) as rival,
+        ):
             rival.wait_ready()
             load = Load(arrivals, subject.ask, kept.add)
             t0 = time.monotonic() + _HEAD_START_S
@@ -46,8 +60,10 @@ def run(night: Night, keeld: str, out: TextIO) -> dict[str, Any]:
             mocks.start_clocks()
             alone.start_clocks()
             _watch(load, rival, t0, View(out, night, naive, kept), lambda: subject.shown(budget))
-            rival.join()  # once more, for its exit code
-            bills = {name: state["bill"]["total_nano_usd"] for name, state in mocks.states().items()}
+            rival.join()
+            bills = {
+                name: state["bill"]["total_nano_usd"] for name, state in mocks.states().items()
+            }
             naive_bill = alone[PRIMARY.name].state()["bill"]["total_nano_usd"]
             account = subject.account()
             events, lost = subject.events, subject.lost
@@ -56,10 +72,21 @@ def run(night: Night, keeld: str, out: TextIO) -> dict[str, Any]:
     alerts = [e["at_s"] for e in events if e["kind"] == "budget_alert"]
     result: dict[str, Any] = {
         "version": RESULT_VERSION,
-        "night": {"seed": night.seed, "duration_s": night.duration_s, "rate": night.rate,
-                  "deadline_s": DEADLINE_S,
-                  "scenes": [{"id": s.id, "title": s.title, "begins_s": night.window(s.id)[0],
-                              "lasts_s": night.window(s.id)[1]} for s in SCENES]},
+        "night": {
+            "seed": night.seed,
+            "duration_s": night.duration_s,
+            "rate": night.rate,
+            "deadline_s": DEADLINE_S,
+            "scenes": [
+                {
+                    "id": s.id,
+                    "title": s.title,
+                    "begins_s": night.window(s.id)[0],
+                    "lasts_s": night.window(s.id)[1],
+                }
+                for s in SCENES
+            ],
+        },
         "gates": {"keel_at_least": KEEL_AT_LEAST, "naive_below": NAIVE_BELOW},
         "providers": [p.name for p in PROVIDERS],
         "primary": PRIMARY.name,
@@ -90,16 +117,19 @@ def night_budget(arrivals: list[Arrival], night: Night) -> int:
     return budget_for(new, night)
 
 
-def _watch(load: Load, rival: Rival, t0: float, view: View, shown: Any) -> None:
+def _watch(
+    load: Load, rival: Rival, t0: float, view: View, shown: Callable[[], dict[str, Any]]
+) -> None:
     """Runs both loads to their ends, with something to see meanwhile."""
     ours = threading.Thread(target=load.run, args=(t0,), daemon=True)
-    theirs = threading.Thread(target=rival.join, daemon=True)
     ours.start()
-    theirs.start()
     try:
-        while ours.is_alive() or theirs.is_alive():
+        while ours.is_alive() or not rival.wait(0):
             view.show(time.monotonic() - t0, load.begun - load.done, shown())
-            (ours if ours.is_alive() else theirs).join(view.pause_s)
+            if ours.is_alive():
+                ours.join(view.pause_s)
+            else:
+                rival.wait(view.pause_s)
     finally:
         load.stop()
         view.clear()

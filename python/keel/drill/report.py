@@ -33,15 +33,19 @@ def summary(records: Sequence[Record], night: Night) -> dict[str, Any]:
         "answered_percent": round(100 * len(answered) / len(records), 3) if records else None,
         "outcomes": dict(sorted(outcomes.items())),
         "crossed": outcomes[CROSSED],
-        "latency_s": {name: percentile(latencies, share)
-                      for name, share in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99))},
+        "latency_s": {
+            name: percentile(latencies, share)
+            for name, share in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99))
+        },
         "sends": sends,
         "sends_per_request": round(sends / len(records), 3) if records else None,
         "answered_by": dict(Counter("cache" if r.cached else r.provider for r in answered)),
         "cache_hits": sum(r.cached for r in records),
         "downgraded": sum(r.downgraded for r in records),
         "cost_nano_usd": sum(r.cost_nano_usd for r in records),
-        "scenes": {s.id: {"title": s.title, "requests": asked_in[s.id],
-                          "answered": answered_in[s.id]} for s in SCENES},
+        "scenes": {
+            s.id: {"title": s.title, "requests": asked_in[s.id], "answered": answered_in[s.id]}
+            for s in SCENES
+        },
         "lag_s": max((r.lag_s for r in records), default=0.0),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -23,11 +24,24 @@ class Rival:
     def __init__(self, night: Night, port: int, on_record: Callable[[Record], None]) -> None:
         self._on_record = on_record
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "keel.drill.naive"], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent, start_new_session=True)
+            [sys.executable, "-m", "keel.drill.naive"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            preexec_fn=die_with_parent,
+            start_new_session=True,
+        )
         self._reader = threading.Thread(target=self._read, daemon=True)
-        self._tell(json.dumps({"seed": night.seed, "duration_s": night.duration_s,
-                               "rate": night.rate, "port": port}))
+        self._tell(
+            json.dumps(
+                {
+                    "seed": night.seed,
+                    "duration_s": night.duration_s,
+                    "rate": night.rate,
+                    "port": port,
+                }
+            )
+        )
 
     def __enter__(self) -> Rival:
         return self
@@ -39,10 +53,8 @@ class Rival:
             self._reader.join()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
-            try:
+            with contextlib.suppress(OSError):
                 pipe.close()
-            except OSError:
-                pass
 
     def wait_ready(self) -> None:
         assert self._process.stdout is not None
@@ -53,8 +65,13 @@ class Rival:
         self._tell(repr(t0))
         self._reader.start()
 
+    def wait(self, limit_s: float) -> bool:
+        """Waits for its end up to a limit. True: it has told everything."""
+        self._reader.join(limit_s)
+        return not self._reader.is_alive()
+
     def join(self) -> None:
-        """Returns when it has asked everything and told everything."""
+        """Waits for its end. RivalError if it broke off."""
         self._reader.join()
         if self._process.wait() != 0:
             raise RivalError(f"the naive client's process ended with {self._process.returncode}")

@@ -41,8 +41,9 @@ class Prompt:
 
     def list_cost_nano_usd(self) -> int:
         """What the primary charges for it."""
-        dollars_per_million = (self.tokens_in * PRIMARY.price_in
-                               + self.tokens_out * PRIMARY.price_out)
+        dollars_per_million = (
+            self.tokens_in * PRIMARY.price_in + self.tokens_out * PRIMARY.price_out
+        )
         return int(dollars_per_million * 1000)
 
 
@@ -60,7 +61,7 @@ def nonces_in(text: str) -> list[str]:
 
 def sizes() -> list[tuple[int, int]]:
     """(tokens in, tokens out) of each request of the sample."""
-    table = resources.files("keel").joinpath("data", "azure_conv_sample.csv").read_text("ascii")
+    table = (resources.files("keel") / "data" / "azure_conv_sample.csv").read_text("ascii")
     rows = [line.split(",") for line in table.splitlines()[1:]]
     return [(int(tokens_in), int(tokens_out)) for tokens_in, tokens_out in rows]
 

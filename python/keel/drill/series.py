@@ -22,8 +22,11 @@ class Series:
             self._samples.append((found["name"], labels, Decimal(found["value"])))
 
     def all(self, name: str, **labels: str) -> list[tuple[dict[str, str], Decimal]]:
-        return [(own, value) for known, own, value in self._samples
-                if known == name and labels.items() <= own.items()]
+        return [
+            (own, value)
+            for known, own, value in self._samples
+            if known == name and labels.items() <= own.items()
+        ]
 
     def sum(self, name: str, **labels: str) -> Decimal:
         return sum((value for _, value in self.all(name, **labels)), Decimal(0))

@@ -45,28 +45,55 @@ class Subject:
     def ask(self, arrival: Arrival, deadline: float) -> Said:
         try:
             reply = self._relay.chat(
-                model=ROUTE, messages=arrival.prompt.messages(), temperature=0,
-                max_tokens=MAX_TOKENS, timeout=max(0.001, deadline - time.monotonic()))
+                model=ROUTE,
+                messages=arrival.prompt.messages(),
+                temperature=0,
+                max_tokens=MAX_TOKENS,
+                timeout=max(0.001, deadline - time.monotonic()),
+            )
         except keel.KeelError as error:
             return self._refused(arrival, error)
-        return Said(reply.text, "", reply.attempts, reply.provider or "", nano_usd(reply.cost),
-                    reply.cached, bool(reply.downgraded))
+        return Said(
+            reply.text,
+            "",
+            reply.attempts,
+            reply.provider or "",
+            nano_usd(reply.cost),
+            reply.cached,
+            bool(reply.downgraded),
+        )
 
     def _refused(self, arrival: Arrival, error: keel.KeelError) -> Said:
         trace = error.trace
         attempts = trace.attempts if trace is not None else []
         with self._lock:
             if len(self.lost) < _TRACES_KEPT:
-                self.lost.append({
-                    "number": arrival.number, "at_s": arrival.at_s, "error": str(error),
-                    "trace": trace.explain() if trace is not None else ""})
-        return Said(None, error.code or type(error).__name__, sum(a.sent for a in attempts), "",
-                    sum(nano_usd(a.cost) for a in attempts))
+                self.lost.append(
+                    {
+                        "number": arrival.number,
+                        "at_s": arrival.at_s,
+                        "error": str(error),
+                        "trace": trace.explain() if trace is not None else "",
+                    }
+                )
+        return Said(
+            None,
+            error.code or type(error).__name__,
+            sum(a.sent for a in attempts),
+            "",
+            sum(nano_usd(a.cost) for a in attempts),
+        )
 
     def _on_event(self, event: keel.Event) -> None:
         with self._lock:
-            self.events.append({"at_s": time.monotonic() - self._began, "kind": event.kind,
-                                "subject": event.subject, "text": event.text})
+            self.events.append(
+                {
+                    "at_s": time.monotonic() - self._began,
+                    "kind": event.kind,
+                    "subject": event.subject,
+                    "text": event.text,
+                }
+            )
 
     def shown(self, budget_nano_usd: int) -> dict[str, Any]:
         """For the view."""
@@ -75,8 +102,9 @@ class Subject:
         with self._lock:
             last = self.events[-1] if self.events else None
         return {
-            "breakers": {labels["provider"]: int(value)
-                         for labels, value in series.all("keel_breaker_state")},
+            "breakers": {
+                labels["provider"]: int(value) for labels, value in series.all("keel_breaker_state")
+            },
             "spent_share": spent / budget_nano_usd,
             "news": f"{last['at_s']:.0f} s: {last['subject']}: {last['text']}" if last else "",
         }
@@ -89,5 +117,6 @@ class Subject:
             "held_nano_usd": nano_usd(series.sum("keel_budget_held_usd", account="relay")),
             "breaker_transitions": {
                 f"{labels['provider']}/{labels['model']}": int(value)
-                for labels, value in series.all("keel_breaker_transitions_total")},
+                for labels, value in series.all("keel_breaker_transitions_total")
+            },
         }

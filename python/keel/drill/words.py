@@ -19,10 +19,20 @@ def table(result: dict[str, Any]) -> str:
     for scene_id, scene in keel["scenes"].items():
         rows.append((f"  {scene['title']}", _scene(naive["scenes"][scene_id]), _scene(scene)))
     for name in ("p50", "p95", "p99"):
-        rows.append((f"latency of the answered, {name}", _seconds(naive["latency_s"][name]),
-                     _seconds(keel["latency_s"][name])))
-    rows.append(("sends per request", _number(naive["sends_per_request"]),
-                 _number(keel["sends_per_request"])))
+        rows.append(
+            (
+                f"latency of the answered, {name}",
+                _seconds(naive["latency_s"][name]),
+                _seconds(keel["latency_s"][name]),
+            )
+        )
+    rows.append(
+        (
+            "sends per request",
+            _number(naive["sends_per_request"]),
+            _number(keel["sends_per_request"]),
+        )
+    )
     for name in [*result["providers"], "cache"]:
         rows.append((f"answered by {name}", _share(naive, name), _share(keel, name)))
     rows.append(("replies with another's nonce", str(naive["crossed"]), str(keel["crossed"])))
@@ -30,8 +40,13 @@ def table(result: dict[str, Any]) -> str:
     rows.append(("downgraded to a cheaper model", "-", f"{keel['downgraded']:,}"))
     rows.append(("budget", "-", dollars(money["budget_nano_usd"])))
     rows.append(("posted in Keel's ledger", "-", dollars(money["posted_nano_usd"])))
-    rows.append(("the providers' own bill", dollars(money["naive_billed_nano_usd"]),
-                 dollars(money["billed_nano_usd"])))
+    rows.append(
+        (
+            "the providers' own bill",
+            dollars(money["naive_billed_nano_usd"]),
+            dollars(money["billed_nano_usd"]),
+        )
+    )
     return "\n".join(f"{label:<{_WIDTH}}{left:>16}  {right}" for label, left, right in rows)
 
 
@@ -44,38 +59,54 @@ def _of_the_naive(result: dict[str, Any]) -> str:
     naive = result["naive"]
     scenes = [s for s in naive["scenes"].values() if s["requests"]]
     worst = min(scenes, key=lambda s: s["answered"] / s["requests"])
-    return (f"With one provider and {naive['sends_per_request']:.2f} sends per request, the naive "
-            f"client answered {naive['answered']:,} of {naive['requests']:,} requests "
-            f"({naive['answered_percent']:.1f} %); at its worst, in \"{worst['title']}\", "
-            f"{worst['answered']:,} of {worst['requests']:,}.")
+    return (
+        f"With one provider and {naive['sends_per_request']:.2f} sends per request, the naive "
+        f"client answered {naive['answered']:,} of {naive['requests']:,} requests "
+        f'({naive["answered_percent"]:.1f} %); at its worst, in "{worst["title"]}", '
+        f"{worst['answered']:,} of {worst['requests']:,}."
+    )
 
 
 def _of_keel(result: dict[str, Any]) -> str:
     keel = result["keel"]
-    by_others = {name: n for name, n in keel["answered_by"].items()
-                 if name not in ("cache", result["primary"])}
-    others = ", ".join(f"{name} {n:,}" for name, n in
-                       sorted(by_others.items(), key=lambda item: -item[1])) or "nobody else"
+    by_others = {
+        name: n
+        for name, n in keel["answered_by"].items()
+        if name not in ("cache", result["primary"])
+    }
+    others = (
+        ", ".join(
+            f"{name} {n:,}" for name, n in sorted(by_others.items(), key=lambda item: -item[1])
+        )
+        or "nobody else"
+    )
     lost = keel["requests"] - keel["answered"]
-    return (f"Keel answered {'every one' if not lost else f'all but {lost:,}'} of its "
-            f"{keel['requests']:,} ({keel['answered_percent']:.2f} %) with "
-            f"{keel['sends_per_request']:.2f} sends per request: {result['primary']} answered "
-            f"{keel['answered_by'].get(result['primary'], 0):,}, {others}, the cache "
-            f"{keel['cache_hits']:,}, and the breakers moved "
-            f"{sum(keel['breaker_transitions'].values())} times.")
+    return (
+        f"Keel answered {'every one' if not lost else f'all but {lost:,}'} of its "
+        f"{keel['requests']:,} ({keel['answered_percent']:.2f} %) with "
+        f"{keel['sends_per_request']:.2f} sends per request: {result['primary']} answered "
+        f"{keel['answered_by'].get(result['primary'], 0):,}, {others}, the cache "
+        f"{keel['cache_hits']:,}, and the breakers moved "
+        f"{sum(keel['breaker_transitions'].values())} times."
+    )
 
 
 def _of_the_money(result: dict[str, Any]) -> str:
     keel, money = result["keel"], result["money"]
     alert = money["alert_at_s"]
-    began = (f"{money['alert_percent']} % of the budget of {dollars(money['budget_nano_usd'])} was "
-             f"spent after {alert:.0f} s" if alert is not None else
-             f"the budget of {dollars(money['budget_nano_usd'])} never came to its alert")
+    began = (
+        f"{money['alert_percent']} % of the budget of {dollars(money['budget_nano_usd'])} was "
+        f"spent after {alert:.0f} s"
+        if alert is not None
+        else f"the budget of {dollars(money['budget_nano_usd'])} never came to its alert"
+    )
     room = money["budget_nano_usd"] - money["posted_nano_usd"]
     kept = f"{dollars(room)} were left" if room >= 0 else f"it was overspent by {dollars(-room)}"
-    return (f"Of the money, {began}, {keel['downgraded']:,} requests went to a cheaper model, and "
-            f"{kept}: {dollars(money['posted_nano_usd'])} posted against "
-            f"{dollars(money['billed_nano_usd'])} that the providers bill.")
+    return (
+        f"Of the money, {began}, {keel['downgraded']:,} requests went to a cheaper model, and "
+        f"{kept}: {dollars(money['posted_nano_usd'])} posted against "
+        f"{dollars(money['billed_nano_usd'])} that the providers bill."
+    )
 
 
 def verdict(result: dict[str, Any]) -> str:
