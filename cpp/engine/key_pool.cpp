@@ -196,7 +196,9 @@ void KeyPool::give_back(const Lease& lease, int64_t actual_tokens, bool sent, In
 Duration KeyPool::throttle(KeyIndex key, ModelId model, std::optional<Duration> server_delay,
                            Instant now) {
   Pair& pair = keys_[key].pairs[model];
-  pair.throttles = std::min(pair.throttles + 1, 30);
+  // Requests that were under way together meet the same limit: they are one 429, not many in a row.
+  if (pair.throttles == 0 || now >= pair.cooling_until)
+    pair.throttles = std::min(pair.throttles + 1, 30);
   Duration delay = server_delay
                        ? std::clamp(*server_delay, Duration::zero(), kCooldownMax)
                        : std::min(seconds(int64_t{1} << (pair.throttles - 1)), kOwnCooldownMax);

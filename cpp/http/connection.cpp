@@ -152,10 +152,9 @@ Task<bool> Connection::serve(Request& request) {
 // An error in the form both our users' clients read, then a close that lets it arrive: unread
 // input would turn the close into a reset and could take the reply with it.
 Task<> Connection::refuse(int status, std::string_view rule) {
-  Reply reply;
-  reply.status = status;
-  reply.body = R"({"error":{"message":"request refused: )" + std::string(rule) +
-               R"(","type":"invalid_request_error","param":null,"code":"invalid_request"}})";
+  const Reply reply(
+      status, R"({"error":{"message":"request refused: )" + std::string(rule) +
+                  R"(","type":"invalid_request_error","param":null,"code":"invalid_request"}})");
   std::string head;
   write_head(reply, {reply.body.size(), false, 1}, floor_->date, head);
   if (!co_await write(head, reply.body)) co_return;

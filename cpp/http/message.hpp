@@ -32,6 +32,10 @@ using Fields = std::vector<std::pair<std::string, std::string>>;
 // A whole reply, or with an empty body the head of a stream. Length, connection and date fields
 // are the session's to write.
 struct Reply {
+  // Constructors, because g++ 12 destroys an aggregate made inside a co_await expression twice.
+  Reply() = default;
+  Reply(int with_status, std::string json) : status(with_status), body(std::move(json)) {}
+
   int status = 200;
   std::string content_type = "application/json";
   Fields fields;

@@ -28,6 +28,7 @@ std::thread start_quiet_thread(const char* name, std::function<void()> run) {
 
 void Loop::start(const char* name) {
   thread_ = start_quiet_thread(name, [this] {
+    id_ = std::this_thread::get_id();
     auto keep = boost::asio::make_work_guard(context_);
     context_.run();
   });

@@ -4,6 +4,7 @@
 
 #include "base/time.hpp"
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -38,8 +39,8 @@ class Loop {
   // loop. Not from the loop's own thread. Again: nothing.
   void stop();
 
-  bool started() const { return thread_.joinable(); }
-  bool in_loop_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  // From any thread, once start() has been called.
+  bool in_loop_thread() const { return std::this_thread::get_id() == id_.load(); }
   boost::asio::io_context& context() { return context_; }
 
   // Runs `work` on the loop's thread, in the order posted. From any thread.
@@ -65,6 +66,7 @@ class Loop {
   Instant armed_ = Instant::never();
   std::vector<class Timer*> timers_;
   std::thread thread_;
+  std::atomic<std::thread::id> id_{};  // set by the thread itself: thread_ may not be yet
 };
 
 // Something that wants to be called when an instant has come: up to kTick late, never early.

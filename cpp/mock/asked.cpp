@@ -28,20 +28,13 @@ std::string label_of_key(std::string_view key) {
   return label;
 }
 
-http::Reply json_reply(int status, std::string body) {
-  http::Reply reply;
-  reply.status = status;
-  reply.body = std::move(body);
-  return reply;
-}
-
 http::Reply refusal(int status, std::string message, const char* code) {
   ErrorReply error;
   error.status = status;
   error.message = std::move(message);
   error.type = "invalid_request_error";
   error.code = code;
-  return json_reply(status, error_body(error));
+  return http::Reply(status, error_body(error));
 }
 
 }  // namespace keel::mock

@@ -14,7 +14,6 @@ std::string_view key_of(const http::Head& head);
 // "key-" and the first 8 hex digits of the key's SHA-256; "none" without a key.
 std::string label_of_key(std::string_view key);
 
-http::Reply json_reply(int status, std::string body);
 http::Reply refusal(int status, std::string message, const char* code);
 
 }  // namespace keel::mock

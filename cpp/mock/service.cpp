@@ -195,7 +195,7 @@ Task<> Service::on_request(Request& request, Responder& responder) {
 Task<> Service::control(Request& request, Responder& responder) {
   const std::string_view path = request.head.path();
   const bool post = request.head.method() == "POST";
-  Reply reply = json_reply(200, R"({"ok":true})");
+  Reply reply(200, R"({"ok":true})");
   if (path == "/mock/state" && !post) {
     reply.body = state(records_asked(request.head.query())).dump();
   } else if (path == "/mock/script" && post) {
@@ -234,7 +234,7 @@ Task<> Service::probe(Request& request, Responder& responder, Endpoint on) {
     if (behaviour->error) {
       reply = error_reply(*behaviour->error, io::wall_unix_ns());
     } else {
-      reply = json_reply(
+      reply = Reply(
           200, on == Endpoint::models ? models_body(script_.models) : R"({"status":"healthy"})");
     }
   }

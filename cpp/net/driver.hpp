@@ -21,7 +21,6 @@ namespace keel::net {
 struct DriverOptions {
   std::string ca_file;               // PEM, in place of the system's store; empty: the system's
   std::vector<std::string> resolve;  // HOST:PORT:ADDR:PORT, as in net/endpoint.hpp
-  std::string user_agent = "keel";
   std::function<void(const relay::Notice&)> on_notice;  // on the driver's thread; must be cheap
 };
 
@@ -37,7 +36,8 @@ using Completion = std::function<void(relay::Answer&& answer)>;
 // then). The owner builds a new Relay and a new Driver from configuration.
 class Driver {
  public:
-  // Error codes "invalid_resolve", "invalid_base_url", "unreadable_ca_file", "unknown_dialect".
+  // `relay` was built from `config`. Error codes "invalid_resolve", "invalid_base_url",
+  // "unreadable_ca_file", "unknown_dialect".
   static Result<std::unique_ptr<Driver>> create(std::shared_ptr<const relay::Config> config,
                                                 std::unique_ptr<relay::Relay> relay,
                                                 DriverOptions options);
@@ -57,7 +57,7 @@ class Driver {
   // the driver's thread. Again: nothing.
   void close();
 
-  bool started() const;
+  bool started() const;  // its thread runs, or ran until close()
   bool forked() const;
 
  private:

@@ -34,6 +34,9 @@ std::string_view name_of(Removed why) {
   return "unknown";
 }
 
+// Nobody knows when a place in a full pool becomes free; a second is when asking again is not rude.
+constexpr Duration kAskAgain = seconds(1);
+
 Availability available(const Engines& engines, TargetIndex index, int64_t tokens,
                        const std::vector<KeyIndex>& spent_keys, Instant now) {
   const TargetEngines& target = engines.targets[index];
@@ -46,6 +49,8 @@ Availability available(const Engines& engines, TargetIndex index, int64_t tokens
   const ProviderEngines& provider = engines.provider_engines(index);
   auto keys =
       provider.keys.availability(engines.config->targets[index].model, tokens, spent_keys, now);
+  if (keys.reason == engine::KeyReason::limited && keys.until == Instant::never())
+    keys.until = now + kAskAgain;
   if (keys.reason != engine::KeyReason::none) return {Removed::no_key, keys.until, keys.reason};
   engine::Allowance limit = provider.limits.would_allow(tokens, now);
   if (limit.kind == engine::Allowance::Kind::never) return {Removed::provider_limit};

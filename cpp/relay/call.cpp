@@ -12,7 +12,9 @@
 #include "relay/caching.hpp"
 #include "relay/engines.hpp"
 #include "relay/funding.hpp"
+#include "relay/log.hpp"
 #include "relay/next_move.hpp"
+#include "relay/redaction.hpp"
 #include "relay/situation.hpp"
 #include "relay/survey.hpp"
 #include "relay/taking.hpp"
@@ -64,6 +66,9 @@ void Life::begin(Call& call) {
   call.trace->id = call.request.id;
   call.trace->tenant = call.request.tenant;
   call.trace->model_asked = call.request.facts.model;
+  call.trace->stream = call.request.facts.stream;
+  call.trace->tokens_in_estimate = call.request.facts.input_tokens_estimate;
+  call.trace->max_tokens = call.request.facts.max_output_tokens;
   call.trace->began = now_;
   if (auto refusal = find_accounts(engines_, call))
     return run(call, answer(call, std::move(*refusal)));
@@ -72,6 +77,7 @@ void Life::begin(Call& call) {
   const RouteConfig& route = engines_.config->routes[call.route];
   call.trace->route = route.name;
   call.deadline = now_ + std::min({call.request.timeout, route.timeout, kLongestCall});
+  call.trace->allowed = call.deadline - now_;
   call.patience_left = route.patience;
   call.exhausted_wait_left =
       route.on_exhausted == OnExhausted::wait ? route.exhausted_wait : Duration::zero();
@@ -103,6 +109,7 @@ Next Life::look_up(Call& call) {
   if (!engines_.config->routes[call.route].cache) return Next::choose;
   CacheLook look = look_into_cache(engines_, call, now_);
   engines_.metrics.cache(look.result);
+  call.trace->cache = look.result;
   call.trace->say(Stage::look_up, look.why, now_);
   if (!look.reply) return Next::choose;
   return answer(call, cached_answer(engines_, *look.reply, now_));
@@ -162,6 +169,7 @@ void Life::sent(Call& call) {
 // The exchange is over: as the driver says, or because a limit passed.
 void Life::finished(Call& call, Outcome outcome, Body reply, bool reused_connection) {
   if (!call.attempt) return;
+  hide_keys(engines_.provider_of(call.attempt->target), outcome, reply);
   call.attempt->outcome = std::move(outcome);
   call.attempt->reply = std::move(reply);
   call.attempt->reused_connection = reused_connection;
@@ -307,6 +315,8 @@ Next Life::answer(Call& call, Answer answer) {
   answer.downgraded = call.downgraded;
   answer.last_verdict = call.last;
   call.trace->ended = now_;
+  if (!engines_.config->request_log_path.empty() && !call.trace->route.empty())
+    call.trace->identity = log_identity(call.request, call.canonical);
   call.trace->say(Stage::respond, describe_answer(engines_, answer), now_);
   answer.trace = call.trace;
   engines_.metrics.request(call.trace->route, answer, elapsed(call.began, now_));

@@ -99,8 +99,10 @@ void resolve_parents(const std::vector<Parent>& parents, Config& config) {
   for (const Parent& link : parents) {
     auto at = std::find(names.begin(), names.end(), link.name);
     if (at == names.end()) {
+      std::vector<std::string> others = names;
+      others.erase(others.begin() + link.child);
       link.where.problem("no tenant is named " + quoted(link.name) +
-                         suggestion(link.name, names, "there are:"));
+                         suggestion(link.name, others, "there are:"));
       continue;
     }
     config.accounts[link.child].parent = static_cast<AccountIndex>(at - names.begin());

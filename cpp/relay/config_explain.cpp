@@ -13,7 +13,7 @@ std::string placeholder(std::string_view kind, std::string_view label) {
 }
 
 std::string share_text(double share) {
-  return share > 1 ? "off" : number_text(share);
+  return share > 1 ? "off" : plain_number(share);
 }
 
 std::string limits_text(int64_t requests, int64_t tokens, int64_t concurrency) {
@@ -98,7 +98,7 @@ std::string setting_text(const SettingValue& value) {
   if (auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
   if (auto* whole = std::get_if<int64_t>(&value)) return std::to_string(*whole);
   if (auto* number = std::get_if<double>(&value)) {
-    std::string text = number_text(*number);
+    std::string text = plain_number(*number);
     return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
   }
   return yaml_text(std::get<std::string>(value));
@@ -131,9 +131,9 @@ std::string settings_text(const std::vector<std::pair<std::string, SettingValue>
     bool opens = dot != std::string::npos && map.empty();
     bool goes_on = dot != std::string::npos && !map.empty();
     if (!out.empty()) out += ", ";
-    if (opens) out += yaml_word(head) + ": {";
+    if (opens) out += yaml_name(head) + ": {";
     std::string key = opens || goes_on ? name.substr(dot + 1) : name;
-    out += yaml_word(key) + ": " + values(name);
+    out += yaml_name(key) + ": " + values(name);
     if (dot != std::string::npos) map = head;
   }
   return "{" + out + (map.empty() ? "}" : "}}");
@@ -163,7 +163,7 @@ void write_policy(Page& page, std::string_view name, const PolicyConfig& policy,
 
 void write_retry_budget(Page& page, std::string_view name,
                         const engine::RetryBudgetSettings& budget) {
-  page.put(name, "{ratio: " + number_text(budget.ratio) +
+  page.put(name, "{ratio: " + plain_number(budget.ratio) +
                      ", floor: " + std::to_string(budget.floor) +
                      ", window: " + duration_text(budget.window) + "}");
 }
@@ -201,7 +201,7 @@ void write_route(Page& page, const RouteConfig& route, const Config& config) {
       continue;
     }
     page.item("{target: " + name + ", tier: " + std::to_string(target.tier) +
-              ", weight: " + number_text(target.weight) + "}");
+              ", weight: " + plain_number(target.weight) + "}");
   }
   page.close();
   write_policy(page, "routing", route.routing, config.mapping);
@@ -216,7 +216,7 @@ void write_route(Page& page, const RouteConfig& route, const Config& config) {
   if (route.cache) {
     page.open("cache");
     page.put("when", route.cache->when == CacheWhen::always ? "always" : "deterministic");
-    page.put("jitter", number_text(route.cache->jitter));
+    page.put("jitter", plain_number(route.cache->jitter));
     write_policy(page, "policy", route.cache->ttl, config.mapping);
     page.close();
   } else {
@@ -281,7 +281,7 @@ void write_breaker(Page& page, const Config& config) {
   page.put("window", duration_text(breaker.window));
   page.put("open", duration_text(breaker.open));
   page.put("open_max", duration_text(breaker.open_max));
-  page.put("jitter", number_text(breaker.jitter));
+  page.put("jitter", plain_number(breaker.jitter));
   page.put("close_after", std::to_string(breaker.close_after));
   page.put("half_open_in_flight", std::to_string(breaker.half_open_in_flight));
   page.close();

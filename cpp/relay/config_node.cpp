@@ -9,7 +9,9 @@ namespace keel::relay {
 
 namespace {
 
+// A value that is not there has the mark of what follows it.
 int line_of(const YAML::Node& node, int otherwise) {
+  if (node.IsNull()) return otherwise;
   int line = node.Mark().line + 1;
   return line > 0 ? line : otherwise;
 }

@@ -28,9 +28,7 @@ bool is_plain(std::string_view text) {
   return true;
 }
 
-}  // namespace
-
-std::string yaml_text(std::string_view text) {
+std::string in_quotes(std::string_view text, bool escape_variables) {
   constexpr char kHex[] = "0123456789abcdef";
   std::string out = "\"";
   for (size_t i = 0; i < text.size(); ++i) {
@@ -43,19 +41,28 @@ std::string yaml_text(std::string_view text) {
       out += kHex[byte >> 4];
       out += kHex[byte & 15];
     } else {
-      // "${" would be taken for a variable.
-      if (text.substr(i, 2) == "${") out += '$';
+      if (escape_variables && text.substr(i, 2) == "${") out += '$';
       out += text[i];
     }
   }
   return out + "\"";
 }
 
+}  // namespace
+
+std::string yaml_text(std::string_view text) {
+  return in_quotes(text, true);
+}
+
+std::string yaml_name(std::string_view text) {
+  return is_plain(text) ? std::string(text) : in_quotes(text, false);
+}
+
 std::string yaml_word(std::string_view text) {
   return is_plain(text) ? std::string(text) : yaml_text(text);
 }
 
-std::string number_text(double value) {
+std::string plain_number(double value) {
   char text[32];
   auto [end, fault] = std::to_chars(text, text + sizeof text, value);
   return fault == std::errc{} ? std::string(text, end) : "0";
@@ -76,7 +83,7 @@ void Page::line(std::string_view text, const std::string& path, std::string_view
 
 void Page::open(std::string_view name) {
   std::string path = below(name);
-  line(yaml_word(name) + ":", path, {});
+  line(yaml_name(name) + ":", path, {});
   levels_.push_back({std::move(path), 0});
 }
 
@@ -85,7 +92,7 @@ void Page::close() {
 }
 
 void Page::put(std::string_view name, std::string_view value, std::string_view remark_text) {
-  line(yaml_word(name) + ": " + std::string(value), below(name), remark_text);
+  line(yaml_name(name) + ": " + std::string(value), below(name), remark_text);
 }
 
 void Page::item(std::string_view value) {

@@ -11,10 +11,12 @@ namespace keel::relay {
 
 // Plain where YAML and our reader take it for the same text, else in quotes.
 std::string yaml_word(std::string_view text);
+// The same for the name of a line: names are not looked through for variables.
+std::string yaml_name(std::string_view text);
 // Always in quotes: a text, whatever it looks like.
 std::string yaml_text(std::string_view text);
 // The shortest decimal that reads back as the same number.
-std::string number_text(double value);
+std::string plain_number(double value);
 
 class Page {
  public:

@@ -107,7 +107,7 @@ Decimal parse_decimal(std::string_view text) {
   if (i < text.size()) {
     if (text[i] != 'e' && text[i] != 'E') return no;
     std::string_view power = text.substr(i + 1);
-    if (power.starts_with('+')) power.remove_prefix(1);
+    if (power.starts_with('+') && !power.starts_with("+-")) power.remove_prefix(1);
     std::optional<int64_t> value = parse_integer(power);
     if (!value || *value > 1000 || *value < -1000) return no;
     exponent += *value;

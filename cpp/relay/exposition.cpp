@@ -18,7 +18,7 @@ void append_escaped(std::string& out, std::string_view value) {
 
 }  // namespace
 
-std::string number_text(double value) {
+std::string decimal_text(double value) {
   char text[32];
   auto end = std::to_chars(text, text + sizeof text, value).ptr;
   return {text, end};
@@ -39,7 +39,7 @@ void Exposition::sample(const Labels& labels, int64_t value) {
 }
 
 void Exposition::sample(const Labels& labels, double value) {
-  line("", labels, number_text(value));
+  line("", labels, decimal_text(value));
 }
 
 void Exposition::part(std::string_view suffix, const Labels& labels, uint64_t value) {
@@ -47,7 +47,7 @@ void Exposition::part(std::string_view suffix, const Labels& labels, uint64_t va
 }
 
 void Exposition::part(std::string_view suffix, const Labels& labels, double value) {
-  line(suffix, labels, number_text(value));
+  line(suffix, labels, decimal_text(value));
 }
 
 void Exposition::line(std::string_view suffix, const Labels& labels, std::string_view value) {

@@ -38,6 +38,6 @@ class Exposition {
 };
 
 // The shortest decimal text that reads back as the same double.
-std::string number_text(double value);
+std::string decimal_text(double value);
 
 }  // namespace keel::relay

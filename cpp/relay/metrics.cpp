@@ -73,7 +73,7 @@ void Histogram::render(Exposition& out, const Labels& labels) const {
   uint64_t so_far = 0;
   for (size_t i = 0; i < counts_.size(); ++i) {
     so_far += counts_[i];
-    const std::string edge = i < kEdges_s.size() ? number_text(kEdges_s[i]) : "+Inf";
+    const std::string edge = i < kEdges_s.size() ? decimal_text(kEdges_s[i]) : "+Inf";
     out.part("_bucket", with(labels, "le", edge), so_far);
   }
   out.part("_sum", labels, sum_s_);

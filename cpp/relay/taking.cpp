@@ -132,7 +132,8 @@ void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptR
     request.struct_size = sizeof request;
     auto cost =
         price(engines, call, request, attempt.candidate, *attempt.outcome.usage, KEEL_USAGE_ACTUAL);
-    record.posted = cost.value_or(NanoUsd{0});
+    record.posted = cost.value_or(attempt.held);
+    record.estimated = !cost;
     budget.settle(attempt.hold, record.posted);
     if (record.posted > attempt.held)
       tell(actions, Notice::Kind::overrun, record.provider + "/" + record.model,

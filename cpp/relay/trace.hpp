@@ -57,6 +57,13 @@ struct Trace {
   std::string route;
   std::string tenant;
   std::string model_asked;
+  std::string dialect = "openai";  // the caller's
+  bool stream = false;
+  int64_t tokens_in_estimate = 0;
+  std::optional<int64_t> max_tokens;  // as asked
+  std::optional<Duration> allowed;    // from its begin to its deadline; nothing: refused before
+  std::string cache;                  // hit, miss or bypass; empty: never looked
+  std::string identity;               // only with a request log: log_identity's
   Instant began;
   Instant ended;
   std::vector<TraceLine> lines;

@@ -34,12 +34,16 @@ void Checker::attach(const Simulator& simulator, const relay::Config& config) {
   admitted_.resize(config.accounts.size());
 }
 
-void Checker::check(bool holds, const char* invariant, const std::string& what, Instant now) {
+template <typename What>
+void Checker::check(bool holds, const char* invariant, What what, Instant now) {
   ++checks_;
   if (holds || violations_.size() >= kViolationsKept) return;
   char when[48];
   std::snprintf(when, sizeof when, " at %.6f s: ", static_cast<double>(now.ns) / 1e9);
-  violations_.push_back(invariant + std::string(when) + what);
+  if constexpr (std::is_invocable_v<What>)
+    violations_.push_back(invariant + std::string(when) + what());
+  else
+    violations_.push_back(invariant + std::string(when) + what);
 }
 
 const std::string& Checker::scope_of(ProviderIndex provider, KeyIndex key) const {
@@ -88,16 +92,18 @@ void Checker::check_send(const relay::Send& send, Watched& call, Instant now) {
   check(call.tries < 2 * max, "R1", "more than 2 x max_attempts tries", now);
   check(now < call.deadline, "R3", "an attempt starts at or after the deadline", now);
   check(!call.over, "R2", "a send after an outcome that ends the request", now);
-  check(!call.targets_over.count(send.target), "R2", "a send to " + target + ", which was over",
-        now);
+  check(
+      !call.targets_over.count(send.target), "R2",
+      [&] { return "a send to " + target + ", which was over"; }, now);
   const ProviderIndex provider = config_->targets[send.target].provider;
   check(!call.scopes_spent.count({provider, scope_of(provider, send.key.value_or(0))}), "R2",
         "a key of an exhausted billing scope again", now);
   check(!(call.request.facts.side_effects && call.billed_maybe), "R2",
         "side effects repeated though the first send may have been billed", now);
   const auto state = simulator_->relay().engines().targets[send.target].breaker.state();
-  check(state != engine::Breaker::State::open, "C5",
-        "a send to " + target + " behind an open breaker", now);
+  check(
+      state != engine::Breaker::State::open, "C5",
+      [&] { return "a send to " + target + " behind an open breaker"; }, now);
 }
 
 void Checker::check_wait(const relay::Send& send, const Watched& call, Instant now) {
@@ -115,10 +121,13 @@ void Checker::check_load(const relay::Send& send, Watched& call, Instant now) {
   target.forget(now, retry.retry_budget.window);
   if (call.tried.count(send.target)) {
     target.extras.push_back(now);
-    check(static_cast<double>(target.extras.size()) <=
-              retry.retry_budget.ratio * static_cast<double>(target.requests.size()) +
-                  static_cast<double>(retry.retry_budget.floor),
-          "R4", "retry budget of " + config_->targets[send.target].name + " overdrawn", now);
+    check(
+        static_cast<double>(target.extras.size()) <=
+            retry.retry_budget.ratio * static_cast<double>(target.requests.size()) +
+                static_cast<double>(retry.retry_budget.floor),
+        "R4",
+        [&] { return "retry budget of " + config_->targets[send.target].name + " overdrawn"; },
+        now);
   } else {
     target.requests.push_back(now);
   }
@@ -132,10 +141,13 @@ void Checker::check_load(const relay::Send& send, Watched& call, Instant now) {
                          engine::Breaker::State::open;
   if (elsewhere && (nothing_left || from_open)) return;  // free
   route.extras.push_back(now);
-  check(static_cast<double>(route.extras.size()) <=
-            retry.extra_sends.ratio * static_cast<double>(route.requests.size()) +
-                static_cast<double>(retry.extra_sends.floor),
-        "R4", "extra sends of route " + config_->routes[call.route].name + " overdrawn", now);
+  check(
+      static_cast<double>(route.extras.size()) <=
+          retry.extra_sends.ratio * static_cast<double>(route.requests.size()) +
+              static_cast<double>(retry.extra_sends.floor),
+      "R4",
+      [&] { return "extra sends of route " + config_->routes[call.route].name + " overdrawn"; },
+      now);
 }
 
 void Checker::check_key(const relay::Send& send, Instant now) {
@@ -231,15 +243,20 @@ void Checker::responded(CallId id, const relay::Answer& answer, Instant now) {
   if (found == calls_.end()) return;
   Watched& call = found->second;
   check(now <= call.deadline + kAnswerSlack, "R3", "an answer after the deadline", now);
-  check(answer.sends == call.sends, "R1",
-        "the answer says " + std::to_string(answer.sends) + " sends, the wire saw " +
-            std::to_string(call.sends),
-        now);
+  check(
+      answer.sends == call.sends, "R1",
+      [&] {
+        return "the answer says " + std::to_string(answer.sends) + " sends, the wire saw " +
+               std::to_string(call.sends);
+      },
+      now);
   NanoUsd posted;
   for (const relay::AttemptRecord& record : answer.trace->attempts) posted += record.posted;
   check(posted == answer.cost, "B2", "the attempts' postings are not the answer's cost", now);
-  check(call.true_bill <= posted, "B3",
-        "billed " + to_usd_text(call.true_bill) + ", posted " + to_usd_text(posted), now);
+  check(
+      call.true_bill <= posted, "B3",
+      [&] { return "billed " + to_usd_text(call.true_bill) + ", posted " + to_usd_text(posted); },
+      now);
   posted_ += posted;
   if (answer.sends > 0 || answer.cached)
     for (AccountIndex account = 0; account < config_->accounts.size(); ++account)
@@ -261,8 +278,9 @@ void Checker::check_breakers(Instant now) {
   const auto& targets = simulator_->relay().engines().targets;
   for (TargetIndex i = 0; i < targets.size(); ++i) {
     const engine::Breaker& breaker = targets[i].breaker;
-    check(breaker.trials_in_flight() <= breaker.settings().half_open_in_flight, "C1",
-          "too many trials at " + config_->targets[i].name, now);
+    check(
+        breaker.trials_in_flight() <= breaker.settings().half_open_in_flight, "C1",
+        [&] { return "too many trials at " + config_->targets[i].name; }, now);
     check(breaker.permits_returned() <= breaker.permits_given(), "C4", "a permit came back twice",
           now);
   }
@@ -273,10 +291,13 @@ void Checker::check_money(Instant now) {
   for (AccountIndex i = 0; i < engines.budget.accounts(); ++i) {
     const auto totals = engines.budget.totals(i, engines.unix_ns(now));
     const NanoUsd limit = engines.budget.settings(i).limit;
-    check(totals.posted + totals.held <= limit, "B1",
-          engines.budget.settings(i).name + ": " + to_usd_text(totals.posted) + " posted and " +
-              to_usd_text(totals.held) + " held of " + to_usd_text(limit),
-          now);
+    check(
+        totals.posted + totals.held <= limit, "B1",
+        [&] {
+          return engines.budget.settings(i).name + ": " + to_usd_text(totals.posted) +
+                 " posted and " + to_usd_text(totals.held) + " held of " + to_usd_text(limit);
+        },
+        now);
     check(totals.posted.value >= 0 && totals.held.value >= 0, "B2", "a negative total", now);
   }
 }
@@ -291,8 +312,10 @@ void Checker::check_rates(Instant now) {
     size_t first = 0;
     for (size_t last = 0; last < admitted_[i].size(); ++last) {
       while (admitted_[i][last] - admitted_[i][first] >= minutes(1)) ++first;
-      check(static_cast<int64_t>(last - first + 1) <= limit + burst + 1, "L1",
-            config_->accounts[i].name + " admitted too many requests in a minute", now);
+      check(
+          static_cast<int64_t>(last - first + 1) <= limit + burst + 1, "L1",
+          [&] { return config_->accounts[i].name + " admitted too many requests in a minute"; },
+          now);
     }
   }
 }
@@ -305,9 +328,12 @@ void Checker::at_rest(Instant now) {
   check(engines.budget.open_holds() == 0, "L4", "a hold is still open", now);
   for (TargetIndex i = 0; i < engines.targets.size(); ++i) {
     const auto& target = engines.targets[i];
-    check(target.in_flight == 0, "L4", "in-flight count of " + config_->targets[i].name, now);
-    check(target.breaker.permits_given() == target.breaker.permits_returned(), "C4",
-          "permits of " + config_->targets[i].name + " are not all back", now);
+    check(
+        target.in_flight == 0, "L4",
+        [&] { return "in-flight count of " + config_->targets[i].name; }, now);
+    check(
+        target.breaker.permits_given() == target.breaker.permits_returned(), "C4",
+        [&] { return "permits of " + config_->targets[i].name + " are not all back"; }, now);
   }
   for (const auto& provider : engines.providers) {
     check(provider.keys.in_flight() == 0, "L4", "a key lease is still out", now);
@@ -318,9 +344,13 @@ void Checker::at_rest(Instant now) {
     check(!account.limits.concurrency || account.limits.concurrency->in_flight() == 0, "L4",
           "an account's concurrency did not return to 0", now);
   const NanoUsd ledger = engines.budget.lifetime(0).posted;
-  check(ledger == posted_, "B2",
-        "the ledger says " + to_usd_text(ledger) + ", the attempts say " + to_usd_text(posted_),
-        now);
+  check(
+      ledger == posted_, "B2",
+      [&] {
+        return "the ledger says " + to_usd_text(ledger) + ", the attempts say " +
+               to_usd_text(posted_);
+      },
+      now);
   check(true_bill_ <= posted_, "B3", "the providers' bill is above what was posted", now);
   check_rates(now);
 }

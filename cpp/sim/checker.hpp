@@ -72,7 +72,9 @@ class Checker {
     void forget(Instant now, Duration window);
   };
 
-  void check(bool holds, const char* invariant, const std::string& what, Instant now);
+  // `what` is a text, or what makes one: most checks hold and need none.
+  template <typename What>
+  void check(bool holds, const char* invariant, What what, Instant now);
   void check_send(const relay::Send& send, Watched& call, Instant now);
   void check_wait(const relay::Send& send, const Watched& call, Instant now);
   void check_load(const relay::Send& send, Watched& call, Instant now);

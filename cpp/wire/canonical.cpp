@@ -136,23 +136,21 @@ void Canonical::sort_members(size_t first, size_t begin) {
 void Canonical::string(const String& s) {
   constexpr char hex[] = "0123456789abcdef";
   out_.push_back('"');
-  if (s.escaped) {
-    std::string exact;
-    s.append_exact(exact);
-    for (char c : exact) {
-      auto byte = static_cast<unsigned char>(c);
-      if (c == '"' || c == '\\') out_.push_back('\\');
-      if (byte >= 0x20) {
-        out_.push_back(c);
-      } else {
-        out_.append("\\u00");
-        out_.push_back(hex[byte >> 4]);
-        out_.push_back(hex[byte & 15]);
-      }
+  std::string exact;
+  if (s.escaped) s.append_exact(exact);
+  size_t written = 0;
+  for (size_t p = 0; p < exact.size(); ++p) {
+    auto byte = static_cast<unsigned char>(exact[p]);
+    if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+    out_.append(exact, written, p - written);
+    written = p + 1;
+    if (byte >= 0x20) {
+      out_.append(1, '\\').append(1, exact[p]);
+    } else {
+      out_.append("\\u00").append(1, hex[byte >> 4]).append(1, hex[byte & 15]);
     }
-  } else {
-    out_.append(s.raw);
   }
+  out_.append(s.escaped ? std::string_view(exact).substr(written) : s.raw);
   out_.push_back('"');
 }
 

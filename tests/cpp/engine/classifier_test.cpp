@@ -147,12 +147,15 @@ TEST(Classifier, WhatNeverBecameAReplyIsJudgedByHowItEnded) {
       expect_verdict(classify(outcome), Class::broken, Effect::failure, Billed::maybe, outcome);
       outcome.ended = Ended::silent;
       expect_verdict(classify(outcome), Class::silent, Effect::failure, Billed::maybe, outcome);
+      outcome.ended = Ended::cancelled;
+      expect_verdict(classify(outcome), Class::cancelled, Effect::neutral, Billed::maybe, outcome);
     }
   }
 }
 
 TEST(Classifier, UsageMeansBilledWheneverSomethingWasSent) {
-  for (Ended how : {Ended::broken, Ended::silent, Ended::replied, Ended::unusable}) {
+  for (Ended how :
+       {Ended::broken, Ended::silent, Ended::replied, Ended::unusable, Ended::cancelled}) {
     for (int status : {0, 200, 400, 500, 504}) {
       Outcome outcome = ended(how, status);
       outcome.usage = Usage{};
@@ -189,8 +192,8 @@ TEST(Classifier, AFilteredAnswerIsABilledSuccess) {
 }
 
 TEST(Classifier, ShouldRetryFalseStopsTheTargetAndNothingElse) {
-  for (Ended how :
-       {Ended::not_sent, Ended::broken, Ended::silent, Ended::replied, Ended::unusable}) {
+  for (Ended how : {Ended::not_sent, Ended::broken, Ended::silent, Ended::replied, Ended::unusable,
+                    Ended::cancelled}) {
     Outcome outcome = ended(how, 503);
     Verdict plain = classify(outcome);
     outcome.hint.should_retry = false;

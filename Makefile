@@ -1,0 +1,104 @@
+# One word for each thing done here. `make test` is what continuous integration runs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := test
+.DELETE_ON_ERROR:
+
+PYTHON ?= /usr/bin/python3
+VENV := .venv
+TREE := build/release
+JOBS := $(shell nproc)
+export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+# What `make test` needs, and what only `make lint` and `make format` need.
+PACKAGES := cmake g++ ninja-build ccache mold pkg-config python3-dev python3-venv \
+  libboost1.81-dev libboost-url1.81-dev libcurl4-openssl-dev libssl-dev nlohmann-json3-dev \
+  libsimdjson-dev libyaml-cpp-dev libgtest-dev libgmock-dev
+LINT_PACKAGES := clang clang-format clang-tidy
+
+# A change in any of these makes the package stale; a change in a test does not.
+PACKAGE_FILES := CMakeLists.txt pyproject.toml $(wildcard README.md LICENSE) \
+  $(shell find cmake cpp plugins python -type f -not -path '*/__pycache__/*')
+CPP_FILES := $(shell find cpp plugins tests -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name '*.c')
+
+.PHONY: test drill build setup lint format asan tsan bench clean
+
+test: build
+	ctest --test-dir $(TREE) --output-on-failure -j $(JOBS)
+	$(VENV)/bin/pytest
+
+drill: build
+	$(VENV)/bin/keel drill
+
+# ---- one build tree for CMake, pip and ctest -----------------------------------------------------
+
+build: $(TREE)/.installed
+	cmake --build $(TREE)
+
+$(TREE)/.installed: $(VENV)/.ready $(PACKAGE_FILES)
+	$(VENV)/bin/pip install --quiet --no-build-isolation --no-deps \
+	  -C build-dir=$(TREE) -C cmake.define.KEEL_TESTS=ON .
+	touch $@
+
+setup: build/.packages $(VENV)/.ready
+
+build/.packages: Makefile
+	@$(call install_missing,$(PACKAGES))
+	@mkdir -p $(@D) && touch $@
+
+build/.lint-packages: Makefile
+	@$(call install_missing,$(LINT_PACKAGES))
+	@mkdir -p $(@D) && touch $@
+
+$(VENV)/.ready: tests/requirements.txt | build/.packages
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet -r tests/requirements.txt
+	touch $@
+
+# Debian packages that are missing, and only then the package lists.
+define install_missing
+missing=; \
+for package in $(1); do \
+  dpkg-query --show --showformat '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed \
+    || missing="$$missing $$package"; \
+done; \
+if [ -n "$$missing" ]; then \
+  echo "installing$$missing"; \
+  as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
+  $$as_root apt-get update --quiet=2 && \
+  $$as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install --quiet=2 --yes --no-install-recommends $$missing; \
+fi
+endef
+
+# ---- care ----------------------------------------------------------------------------------------
+
+lint: build build/.lint-packages
+	$(VENV)/bin/ruff check python tests
+	$(VENV)/bin/ruff format --check python tests
+	$(VENV)/bin/mypy
+	clang-format --dry-run --Werror $(CPP_FILES)
+	cmake --preset tidy
+	run-clang-tidy -quiet -p build/tidy -j $(JOBS) '$(CURDIR)/(cpp|plugins)/.*'
+
+format: $(VENV)/.ready build/.lint-packages
+	$(VENV)/bin/ruff check --fix --quiet python tests
+	$(VENV)/bin/ruff format --quiet python tests
+	clang-format -i $(CPP_FILES)
+
+asan: build/.packages
+	cmake --preset asan-ubsan
+	cmake --build --preset asan-ubsan
+	ctest --test-dir build/asan-ubsan --output-on-failure
+
+tsan: build/.packages
+	cmake --preset tsan
+	cmake --build --preset tsan
+	ctest --test-dir build/tsan --output-on-failure
+
+bench: build
+	$(VENV)/bin/python tests/bench/calls.py
+
+clean:
+	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	find python tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,86 @@
+#pragma once
+// A relay on its driver as Python holds it: callers' threads wait here for their answers.
+
+#include "base/time.hpp"
+#include "binding/outbox.hpp"
+#include "io/line_file.hpp"
+#include "net/driver.hpp"
+#include "policy/registry.hpp"
+#include "relay/config.hpp"
+#include "relay/events.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace keel::binding {
+
+// Where one caller's thread and the driver's thread meet.
+class Pending {
+ public:
+  void deliver(relay::Answer&& answer);
+  // Nothing: not yet.
+  std::optional<relay::Answer> wait(Duration limit);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::optional<relay::Answer> answer_;
+};
+
+struct HostOptions {
+  std::string ca_file;
+  std::vector<std::string> resolve;
+  std::vector<std::string> plugin_directories;
+  uint64_t seed = 0;  // 0: the configuration's, else drawn
+};
+
+class Host {
+ public:
+  // Throws Refusal, with every problem the policies have.
+  Host(std::shared_ptr<const relay::Config> config, HostOptions options);
+  // In a child of fork() what the parent's threads may hold is left to leak.
+  ~Host();
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  struct Submitted {
+    CallId call = 0;
+    std::shared_ptr<Pending> pending;
+  };
+  // Throws Refusal: "closed", "forked".
+  Submitted submit(relay::Request request);
+  void cancel(CallId call) { driver_->cancel(call); }
+
+  std::string metrics() { return driver_->metrics(); }
+  void close();
+  bool started() const { return driver_->started(); }
+  bool forked() const { return driver_->forked(); }
+
+  struct News {
+    std::vector<Told> told;
+    std::vector<std::string> complaints;  // of the request log and of this queue itself
+    bool closed = false;                  // nothing will follow
+  };
+  // Waits up to `limit` for something to tell; writes the request log on the way. One thread.
+  News news(Duration limit);
+  void close_news() { outbox_->close(); }
+  const std::shared_ptr<const relay::Config>& config() const { return config_; }
+
+  // Callers between giving up the GIL and having it back. At the interpreter's end nobody may be
+  // left there: a thread that asks for the GIL then is killed in the middle of C++.
+  std::atomic<int> callers_outside{0};
+
+ private:
+  std::shared_ptr<const relay::Config> config_;
+  policy::Registry registry_;
+  std::optional<io::LineFile> request_log_;
+  std::shared_ptr<Outbox> outbox_;
+  std::unique_ptr<net::Driver> driver_;
+};
+
+}  // namespace keel::binding

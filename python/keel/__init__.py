@@ -1,0 +1,60 @@
+"""Resilient calls to AI providers, in process.
+
+    import keel
+
+    with keel.Relay.from_file("keel.yaml") as relay:
+        reply = relay.chat(model="support", messages=[{"role": "user", "content": "Hello"}])
+        print(reply.text, reply.cost, reply.model)
+
+Seconds are floats and money is `decimal.Decimal` US dollars. Importing this starts no thread and
+opens no socket; nor does making a `Relay`: the first call does.
+"""
+
+from keel.errors import (
+    BudgetExceeded,
+    ConfigError,
+    DeadlineExceeded,
+    ForkedError,
+    InvalidRequest,
+    KeelError,
+    NoTarget,
+    PolicyError,
+    RateLimited,
+    UpstreamError,
+)
+
+try:
+    from keel import _core
+except ImportError as error:
+    from keel._diagnosis import explain_import_error
+
+    raise ImportError(explain_import_error(error)) from error
+
+from keel.relay import Relay
+from keel.reply import Embeddings, Reply, Usage
+from keel.telling import Event
+from keel.trace import Attempt, Trace, TraceLine
+
+__version__: str = _core.__version__
+
+__all__ = [
+    "Attempt",
+    "BudgetExceeded",
+    "ConfigError",
+    "DeadlineExceeded",
+    "Embeddings",
+    "Event",
+    "ForkedError",
+    "InvalidRequest",
+    "KeelError",
+    "NoTarget",
+    "PolicyError",
+    "RateLimited",
+    "Relay",
+    "Reply",
+    "Trace",
+    "TraceLine",
+    "UpstreamError",
+    "Usage",
+    "__version__",
+]

@@ -1,0 +1,137 @@
+#pragma once
+// A small relay driven by hand: one route over two targets of two providers, a budget, a tenant.
+// It waits where the relay waits, and keeps what the relay said.
+
+#include "relay/log.hpp"
+#include "relay/relay.hpp"
+#include "wire/facts.hpp"
+
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace keel::relay {
+
+inline constexpr std::string_view kCanary = "sk-canary-5f1c0a7e9b3d2468";
+
+inline Config small_config() {
+  Config config;
+  for (const char* name : {"near", "far"}) {
+    ProviderConfig provider;
+    provider.name = name;
+    provider.base_url = std::string("https://") + name + ".test/v1";
+    provider.models.push_back({.name = std::string(name) + "-model",
+                               .price = Price{.in = 1'000'000'000, .out = 2'000'000'000},
+                               .context_tokens = 100'000,
+                               .output_tokens = 1'000});
+    KeyConfig key;
+    key.secret = Secret(std::string(kCanary) + name);
+    key.label = std::string("label-") + name;
+    provider.keys.push_back(std::move(key));
+    config.providers.push_back(std::move(provider));
+  }
+  config.targets = {{.name = "near/near-model", .provider = 0},
+                    {.name = "far/far-model", .provider = 1}};
+  RouteConfig route;
+  route.name = "main";
+  route.targets = {{.target = 0}, {.target = 1}};
+  config.routes.push_back(std::move(route));
+  AccountConfig relay{.name = "relay"};
+  relay.budget = engine::AccountSettings{.name = "relay", .limit = {10'000'000'000}};
+  AccountConfig shop{.name = "shop"};
+  shop.limits.requests_per_minute = 600;
+  config.accounts = {relay, shop};
+  config.health_check.interval = Duration::zero();
+  return config;
+}
+
+class Driven {
+ public:
+  static constexpr int64_t kUnixNs = 1'770'000'000'000'000'000;  // the wall clock at instant 0
+
+  explicit Driven(Config config = small_config())
+      : relay_(std::make_shared<const Config>(std::move(config)), {}, 7, Instant{}) {
+    feed(WallClock{kUnixNs});
+  }
+
+  void feed(Event event) {
+    Actions actions;
+    relay_.handle(std::move(event), now, actions);
+    for (Action& action : actions) {
+      if (auto* send = std::get_if<Send>(&action)) last_send = std::move(*send);
+      if (auto* respond = std::get_if<Respond>(&action)) answer = std::move(respond->answer);
+      if (auto* tell = std::get_if<Tell>(&action)) notices.push_back(std::move(tell->notice));
+    }
+  }
+  void pass(Duration time) {
+    now = now + time;
+    feed(Wake{});
+  }
+
+  void ask(std::string model = "main", std::string tenant = "", std::string text = "hello") {
+    Request request;
+    request.call = ++calls_;
+    request.id = "request-" + std::to_string(request.call);
+    request.tenant = std::move(tenant);
+    request.body = Body::take(R"({"model":")" + model +
+                              R"(","max_tokens":100,"messages":[{"role":"user","content":")" +
+                              text + R"("}]})");
+    request.facts = *wire::read_facts(Operation::chat, request.body);
+    answer.reset();
+    last_send.reset();
+    feed(std::move(request));
+  }
+  void cancel() { feed(Cancel{calls_}); }
+
+  // Waits out the relay's waits until it sends.
+  const Send& send() {
+    for (int i = 0; !last_send && !answer && i < 100; ++i) {
+      now = std::max(now, relay_.wake_at());
+      feed(Wake{});
+    }
+    if (!last_send) throw std::runtime_error("the relay sends nothing");
+    return *last_send;
+  }
+  // The attempt leaves and comes back after `took`.
+  void finish(Outcome outcome, std::string reply = {}, Duration took = milliseconds(400)) {
+    const AttemptId id = send().attempt;
+    last_send.reset();
+    feed(Sent{id});
+    now = now + took;
+    feed(Finished{id, std::move(outcome), Body::take(std::move(reply)), false});
+  }
+  void succeed(Usage usage = {.in = 20, .out = 10}, Duration took = milliseconds(400)) {
+    Outcome outcome;
+    outcome.status = 200;
+    outcome.usage = usage;
+    finish(std::move(outcome), "{}", took);
+  }
+  void fail(int status, std::string message = "no", ErrorCode code = ErrorCode::none) {
+    Outcome outcome;
+    outcome.status = status;
+    outcome.code = code;
+    outcome.error_type = "error";
+    outcome.message = message;
+    finish(std::move(outcome), R"({"error":{"message":")" + message + R"("}})");
+  }
+
+  std::string metrics() const { return relay_.metrics(now); }
+  std::string log_line() const {
+    return request_log_line(*answer, *answer->trace, kUnixNs + answer->trace->began.ns);
+  }
+  const Relay& relay() const { return relay_; }
+
+  Instant now;
+  std::optional<Send> last_send;
+  std::optional<Answer> answer;
+  std::vector<Notice> notices;
+
+ private:
+  Relay relay_;
+  CallId calls_ = 0;
+};
+
+}  // namespace keel::relay

@@ -1,0 +1,277 @@
+#include "relay/metrics.hpp"
+
+#include "relay/driven.hpp"
+#include "relay/prometheus.hpp"
+
+#include <gtest/gtest.h>
+
+namespace keel::relay {
+namespace {
+
+using prometheus::LabelMap;
+using prometheus::Page;
+
+Page page_of(const Driven& driven) {
+  return Page(driven.metrics());
+}
+
+const LabelMap kNear = {{"provider", "near"}, {"model", "near-model"}};
+const LabelMap kFar = {{"provider", "far"}, {"model", "far-model"}};
+
+LabelMap with(LabelMap labels, std::string name, std::string value) {
+  labels.emplace(std::move(name), std::move(value));
+  return labels;
+}
+
+TEST(Metrics, ARelayThatDidNothingShowsEveryFamilyAndZeros) {
+  const Page page = page_of(Driven());
+  for (const char* name : {"keel_requests_total",
+                           "keel_request_duration_seconds",
+                           "keel_attempts_total",
+                           "keel_attempt_duration_seconds",
+                           "keel_provider_up",
+                           "keel_provider_health_score",
+                           "keel_breaker_state",
+                           "keel_breaker_transitions_total",
+                           "keel_retries_total",
+                           "keel_failovers_total",
+                           "keel_cache_requests_total",
+                           "keel_cache_bytes",
+                           "keel_tokens_total",
+                           "keel_cost_usd_total",
+                           "keel_budget_limit_usd",
+                           "keel_budget_spent_usd",
+                           "keel_budget_held_usd",
+                           "keel_key_usage_ratio",
+                           "keel_key_up",
+                           "keel_rate_limited_total",
+                           "keel_policy_errors_total",
+                           "keel_in_flight",
+                           "keel_build_info"})
+    EXPECT_TRUE(page.has(name)) << name;
+  EXPECT_EQ(page.families.size(), 23u);
+  EXPECT_EQ(page.value("keel_requests_total", {{"route", "main"}, {"outcome", "ok"}}), "0");
+  EXPECT_EQ(page.value("keel_attempts_total", with(kFar, "verdict", "key_dead")), "0");
+  EXPECT_EQ(page.value("keel_request_duration_seconds_count", {{"route", "main"}}), "0");
+  EXPECT_EQ(page.value("keel_rate_limited_total", {{"account", "shop"}}), "0");
+  EXPECT_EQ(page.value("keel_provider_up", {{"provider", "near"}}), "1");
+  EXPECT_EQ(page.value("keel_provider_health_score", kNear), "1");
+  EXPECT_EQ(page.value("keel_breaker_state", kNear), "0");
+  EXPECT_EQ(page.value("keel_key_up", {{"provider", "near"}, {"key", "label-near"}}), "1");
+  EXPECT_EQ(page.value("keel_cost_usd_total", {}), "0");
+  EXPECT_EQ(page.value("keel_budget_limit_usd", {{"account", "relay"}}), "10");
+}
+
+TEST(Metrics, AnEmptyConfigurationIsAPageToo) {
+  Config config;
+  config.accounts = {{.name = "relay"}};
+  config.health_check.interval = Duration::zero();
+  const Page page = page_of(Driven(std::move(config)));
+  EXPECT_EQ(page.value("keel_cache_bytes", {}), "0");
+  EXPECT_EQ(page.value("keel_budget_spent_usd", {{"account", "relay"}}), "0");
+  EXPECT_FALSE(page.value("keel_budget_limit_usd", {{"account", "relay"}}));  // it has none
+}
+
+TEST(Metrics, AnAnswerIsCountedOnceEverywhere) {
+  Driven driven;
+  driven.ask();
+  EXPECT_EQ(page_of(driven).value("keel_in_flight", kNear), "1");
+  EXPECT_NE(page_of(driven).value("keel_budget_held_usd", {{"account", "relay"}}), "0");
+  driven.succeed({.in = 20, .out = 10}, milliseconds(400));
+  ASSERT_EQ(driven.answer->kind, AnswerKind::ok);
+  const Page page = page_of(driven);
+  EXPECT_EQ(page.value("keel_requests_total", {{"route", "main"}, {"outcome", "ok"}}), "1");
+  EXPECT_EQ(page.value("keel_attempts_total", with(kNear, "verdict", "ok")), "1");
+  EXPECT_EQ(page.value("keel_attempt_duration_seconds_bucket", with(kNear, "le", "0.25")), "0");
+  EXPECT_EQ(page.value("keel_attempt_duration_seconds_bucket", with(kNear, "le", "0.5")), "1");
+  EXPECT_EQ(page.value("keel_attempt_duration_seconds_sum", kNear), "0.4");
+  EXPECT_EQ(page.value("keel_tokens_total", {{"direction", "in"}}), "20");
+  EXPECT_EQ(page.value("keel_tokens_total", {{"direction", "out"}}), "10");
+  // 20 at 1 USD and 10 at 2 USD per million.
+  EXPECT_EQ(page.value("keel_cost_usd_total", {}), "0.00004");
+  EXPECT_EQ(page.value("keel_budget_spent_usd", {{"account", "relay"}}), "0.00004");
+  EXPECT_EQ(page.value("keel_budget_held_usd", {{"account", "relay"}}), "0");
+  EXPECT_EQ(page.value("keel_in_flight", kNear), "0");
+  EXPECT_EQ(driven.relay().engines().metrics.postings(), 1u);
+}
+
+TEST(Metrics, AFailoverNamesBothEnds) {
+  Driven driven;
+  driven.ask();
+  driven.fail(404, "no such model", ErrorCode::not_found);
+  driven.succeed();
+  ASSERT_EQ(driven.answer->kind, AnswerKind::ok);
+  const Page page = page_of(driven);
+  EXPECT_EQ(
+      page.value("keel_failovers_total", {{"from", "near/near-model"}, {"to", "far/far-model"}}),
+      "1");
+  EXPECT_EQ(page.value("keel_attempts_total", with(kFar, "verdict", "ok")), "1");
+  EXPECT_EQ(page.value("keel_retries_total", kNear), "0");
+}
+
+TEST(Metrics, ADeadKeyAndItsProviderAreDown) {
+  Driven driven;
+  driven.ask();
+  driven.fail(401, "no", ErrorCode::authentication);
+  driven.succeed();
+  const Page page = page_of(driven);
+  EXPECT_EQ(page.value("keel_attempts_total", with(kNear, "verdict", "key_dead")), "1");
+  EXPECT_EQ(page.value("keel_key_up", {{"provider", "near"}, {"key", "label-near"}}), "0");
+  EXPECT_EQ(page.value("keel_key_up", {{"provider", "far"}, {"key", "label-far"}}), "1");
+  EXPECT_EQ(page.value("keel_provider_up", {{"provider", "near"}}), "0");
+  EXPECT_EQ(page.value("keel_provider_up", {{"provider", "far"}}), "1");
+}
+
+TEST(Metrics, AnOpenBreakerIsTwoAndItsTransitionsAreCounted) {
+  Config config = small_config();
+  config.breaker.consecutive = 1;
+  config.breaker_consecutive_named = true;
+  Driven driven(std::move(config));
+  driven.ask();
+  driven.fail(500);
+  driven.succeed();
+  Page page = page_of(driven);
+  EXPECT_EQ(page.value("keel_breaker_state", kNear), "2");
+  EXPECT_EQ(page.value("keel_breaker_transitions_total", kNear), "1");
+  EXPECT_EQ(page.value("keel_provider_up", {{"provider", "near"}}), "0");
+  driven.pass(seconds(60));
+  page = page_of(driven);
+  EXPECT_EQ(page.value("keel_breaker_state", kNear), "1");
+  EXPECT_EQ(page.value("keel_breaker_transitions_total", kNear), "2");
+  EXPECT_EQ(page.value("keel_provider_up", {{"provider", "near"}}), "1");
+}
+
+TEST(Metrics, OurOwnFullLimitIsNoOutage) {
+  Config config = small_config();
+  config.providers[0].limits.concurrency = 1;
+  Driven driven(std::move(config));
+  driven.ask();
+  EXPECT_EQ(page_of(driven).value("keel_provider_up", {{"provider", "near"}}), "1");
+}
+
+TEST(Metrics, RefusalsAreCountedByAccountAndOutcome) {
+  Config config = small_config();
+  config.accounts[1].limits.requests_per_minute = 1;
+  Driven driven(std::move(config));
+  for (int i = 0; i < 8; ++i) {
+    driven.ask("main", "shop");
+    if (!driven.answer) driven.succeed({}, Duration::zero());
+  }
+  EXPECT_EQ(driven.answer->kind, AnswerKind::rate_limited);
+  driven.ask("nothing-like-it");
+  EXPECT_EQ(driven.answer->kind, AnswerKind::unknown_model);
+  driven.ask();
+  driven.cancel();
+  const Page page = page_of(driven);
+  EXPECT_NE(page.value("keel_rate_limited_total", {{"account", "shop"}}), "0");
+  EXPECT_EQ(page.value("keel_rate_limited_total", {{"account", "shop"}}),
+            page.value("keel_requests_total", {{"route", "main"}, {"outcome", "rate_limited"}}));
+  EXPECT_EQ(page.value("keel_requests_total", {{"route", ""}, {"outcome", "rejected"}}), "1");
+  EXPECT_EQ(page.value("keel_requests_total", {{"route", "main"}, {"outcome", "cancelled"}}), "1");
+  EXPECT_EQ(page.value("keel_in_flight", kNear), "0");
+}
+
+TEST(Metrics, EveryKindOfAnswerHasAnOutcome) {
+  auto outcome = [](AnswerKind kind, bool cached = false) {
+    Answer answer;
+    answer.kind = kind;
+    answer.cached = cached;
+    return outcome_of(answer);
+  };
+  EXPECT_EQ(outcome(AnswerKind::ok), "ok");
+  EXPECT_EQ(outcome(AnswerKind::ok, true), "cached");
+  for (AnswerKind kind :
+       {AnswerKind::invalid_request, AnswerKind::unknown_model, AnswerKind::unknown_tenant,
+        AnswerKind::account_frozen, AnswerKind::request_too_large, AnswerKind::policy_refused})
+    EXPECT_EQ(outcome(kind), "rejected");
+  EXPECT_EQ(outcome(AnswerKind::rate_limited), "rate_limited");
+  EXPECT_EQ(outcome(AnswerKind::budget_exceeded), "budget");
+  EXPECT_EQ(outcome(AnswerKind::no_target), "no_target");
+  EXPECT_EQ(outcome(AnswerKind::deadline_exceeded), "deadline");
+  EXPECT_EQ(outcome(AnswerKind::upstream_error), "upstream_error");
+  EXPECT_EQ(outcome(AnswerKind::cancelled), "cancelled");
+}
+
+TEST(Metrics, CountersCountWhatTheyAreTold) {
+  Config config = small_config();
+  config.routes[0].cache = RouteCache{};
+  Metrics metrics(config);
+  Driven driven(config);
+  metrics.cache("hit");
+  metrics.cache("hit");
+  metrics.policy_error("mine");
+  metrics.retry(1);
+  AttemptRecord never_sent;
+  never_sent.cls = Class::not_sent;
+  never_sent.started = Instant{} + seconds(2);  // the clock stepped back
+  metrics.attempt(never_sent);
+  AttemptRecord dear = never_sent;
+  dear.sent = Instant{};
+  dear.posted = {9'000'000'000'000'000'001};
+  dear.usage = Usage{.in = -5, .out = 7};  // a provider's nonsense does not count backwards
+  metrics.attempt(dear);
+  const Page page(metrics.render(driven.relay().engines(), {}));
+  EXPECT_EQ(page.value("keel_cache_requests_total", {{"result", "hit"}}), "2");
+  EXPECT_EQ(page.value("keel_cache_requests_total", {{"result", "miss"}}), "0");
+  EXPECT_EQ(page.value("keel_policy_errors_total", {{"policy", "mine"}}), "1");
+  EXPECT_EQ(page.value("keel_retries_total", kFar), "1");
+  EXPECT_EQ(page.value("keel_attempt_duration_seconds_sum", kNear), "0");
+  EXPECT_EQ(page.value("keel_attempt_duration_seconds_count", kNear), "2");
+  EXPECT_EQ(page.value("keel_cost_usd_total", {}), "9000000000.000000001");
+  EXPECT_EQ(page.value("keel_tokens_total", {{"direction", "in"}}), "0");
+  EXPECT_EQ(metrics.postings(), 1u);
+}
+
+TEST(Metrics, LabelsAreEscaped) {
+  Config config = small_config();
+  const std::string odd = "a \"b\" \\ c\nd, e=\"}";
+  config.routes[0].name = odd;
+  config.providers[0].name = odd;
+  const Page page = page_of(Driven(std::move(config)));
+  EXPECT_EQ(page.value("keel_requests_total", {{"route", odd}, {"outcome", "ok"}}), "0");
+  EXPECT_EQ(page.value("keel_provider_up", {{"provider", odd}}), "1");
+}
+
+TEST(Metrics, AKeyListedTwiceIsShownOnce) {
+  Config config = small_config();
+  config.providers[0].keys.push_back(config.providers[0].keys[0]);
+  const Page page = page_of(Driven(std::move(config)));  // a second sample would be refused
+  EXPECT_EQ(page.value("keel_key_up", {{"provider", "near"}, {"key", "label-near"}}), "1");
+}
+
+TEST(Histogram, AnEdgeBelongsToItsBucket) {
+  Histogram histogram;
+  for (Duration d : {Duration::zero(), milliseconds(50), nanoseconds(50'000'001), seconds(600),
+                     nanoseconds(600'000'000'001), Duration::max()})
+    histogram.add(d);
+  Exposition out;
+  out.family("h", "histogram", "x");
+  histogram.render(out, {{"a", "b"}});
+  const Page page(out.take());
+  auto bucket = [&](const char* le) { return page.value("h_bucket", {{"a", "b"}, {"le", le}}); };
+  EXPECT_EQ(bucket("0.05"), "2");
+  EXPECT_EQ(bucket("0.1"), "3");
+  EXPECT_EQ(bucket("300"), "3");
+  EXPECT_EQ(bucket("600"), "4");
+  EXPECT_EQ(bucket("+Inf"), "6");
+  EXPECT_EQ(page.value("h_count", {{"a", "b"}}), "6");
+}
+
+TEST(PrometheusPage, RefusesWhatIsWrong) {
+  const std::string head = "# HELP a_total x\n# TYPE a_total counter\n";
+  EXPECT_NO_THROW(Page(head + "a_total{b=\"c\"} 1\n"));
+  const std::string buckets = "# HELP h x\n# TYPE h histogram\nh_bucket{le=\"1\"} 2\n";
+  EXPECT_NO_THROW(Page(buckets + "h_bucket{le=\"+Inf\"} 2\nh_sum 1\nh_count 2\n"));
+  for (const std::string& bad :
+       {std::string(), head + "a_total 1", std::string("a_total 1\n"), head + "b_total 1\n",
+        head + "a_total 1\na_total 2\n", head + "a_total one\n", head + "a_total{b=\"c} 1\n",
+        head + "a_total{b=\"\\x\"} 1\n", head + head, std::string("# HELP a x\n"),
+        std::string("# HELP a x\n# TYPE a counter\n"),
+        buckets + "h_bucket{le=\"+Inf\"} 1\nh_sum 1\nh_count 1\n",
+        buckets + "h_bucket{le=\"+Inf\"} 3\nh_sum 1\nh_count 2\n",
+        buckets + "h_bucket{le=\"+Inf\"} 3\n", buckets + "h_sum 1\nh_count 2\n"})
+    EXPECT_THROW(Page{bad}, std::runtime_error) << bad;
+}
+
+}  // namespace
+}  // namespace keel::relay
