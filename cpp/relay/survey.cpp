@@ -13,6 +13,8 @@ namespace {
 
 constexpr int64_t kFirstGuessOutputTokens = 1'000;  // before anything was learned (SEMANTICS A7)
 
+constexpr Duration kLatenciesFresh = milliseconds(250);
+
 uint32_t capabilities_of(const wire::Facts& facts) {
   return (facts.asks_tools ? KEEL_ASKS_TOOLS : 0) | (facts.asks_schema ? KEEL_ASKS_SCHEMA : 0) |
          (facts.asks_images ? KEEL_ASKS_IMAGES : 0) |
@@ -77,6 +79,13 @@ double token_share(const LimitSet& limits, Instant now) {
   return limits.tokens ? limits.tokens->share_left(now) : 1.0;
 }
 
+void read_latencies(TargetEngines& target, Instant now) {
+  if (now - target.latencies_read_at < kLatenciesFresh) return;
+  target.latencies_read_at = now;
+  target.first_token = describe(target.health.first_token(), now);
+  target.output_token = describe(target.health.per_output_token(), now);
+}
+
 std::optional<Duration> best_latency(const Engines& engines, const Call& call, Instant now) {
   std::optional<Duration> best;
   for (const RouteTarget& entry : engines.config->routes[call.route].targets) {
@@ -115,8 +124,8 @@ keel_candidate describe(const Engines& engines, const Call& call, const Candidat
   }
   const CandidateState& state = call.candidates[candidate.index];
   out.last_verdict = state.last ? policy::verdict_of(*state.last) : KEEL_VERDICT_NONE;
-  out.first_token = describe(target.health.first_token(), now);
-  out.output_token = describe(target.health.per_output_token(), now);
+  out.first_token = target.first_token;
+  out.output_token = target.output_token;
   return out;
 }
 
@@ -230,6 +239,7 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
     const engine::Breaker& breaker = engines.targets[candidate.target].breaker;
     candidate.recovering = candidate.eligible() && !candidate.downgrade_only &&
                            breaker.state() == engine::Breaker::State::half_open;
+    read_latencies(engines.targets[candidate.target], now);
     out.described.push_back(describe(engines, call, candidate, best, now));
     out.candidates.push_back(candidate);
   }
