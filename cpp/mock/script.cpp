@@ -21,8 +21,9 @@ Behaviour checked_behaviour(const json& from, const std::string& where) {
 }
 
 void read_probability(const json& ratio, const std::string& where, Rule& rule) {
-  const bool fits = ratio.is_array() && ratio.size() == 2 && ratio[0].is_number_unsigned() &&
-                    ratio[1].is_number_unsigned() && ratio[0] <= ratio[1] && ratio[1] > 0;
+  const bool fits = ratio.is_array() && ratio.size() == 2 && ratio[0].is_number_integer() &&
+                    ratio[1].is_number_integer() && ratio[0] >= 0 && ratio[0] <= ratio[1] &&
+                    ratio[1] > 0;
   if (!fits) throw ScriptProblem(where, "wanted [n, of] with n <= of, found " + ratio.dump());
   rule.chance = ratio[0].get<uint64_t>();
   rule.of = ratio[1].get<uint64_t>();
