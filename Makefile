@@ -24,6 +24,7 @@ CPP_FILES := $(shell find cpp plugins tests -name '*.cpp' -o -name '*.hpp' -o -n
 .PHONY: test drill build setup lint format asan tsan bench clean
 
 test: build
+	cmake --build $(TREE)
 	ctest --test-dir $(TREE) --output-on-failure -j $(JOBS)
 	$(VENV)/bin/pytest
 
@@ -33,11 +34,10 @@ drill: build
 # ---- one build tree for CMake, pip and ctest -----------------------------------------------------
 
 build: $(TREE)/.installed
-	cmake --build $(TREE)
 
 $(TREE)/.installed: $(VENV)/.ready $(PACKAGE_FILES)
 	$(VENV)/bin/pip install --quiet --no-build-isolation --no-deps \
-	  -C build-dir=$(TREE) -C cmake.define.KEEL_TESTS=ON .
+	  --config-settings=build-dir=$(TREE) --config-settings=cmake.define.KEEL_TESTS=ON .
 	touch $@
 
 setup: build/.packages $(VENV)/.ready

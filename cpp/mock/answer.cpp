@@ -187,8 +187,9 @@ Task<> answer_error(Exchange& x, Responder& responder) {
 
 }  // namespace
 
-std::string_view name_of(Fault fault) {
-  switch (fault) {
+std::string status_of(const Behaviour& behaviour) {
+  if (behaviour.error) return std::to_string(behaviour.error->status);
+  switch (behaviour.fault) {
     case Fault::none:
       return "200";
     case Fault::close:
@@ -220,12 +221,10 @@ std::string_view name_of(Fault fault) {
 Task<> answer(Exchange& x, Responder& responder) {
   const Behaviour& b = x.behaviour;
   if (b.error) {
-    x.status = std::to_string(b.error->status);
     if (b.bills_errors) x.bill();
     co_await answer_error(x, responder);
     co_return;
   }
-  x.status = name_of(b.fault);
   // A provider makes the tokens whether or not anybody still listens, so the bill comes first.
   if (b.fault == Fault::none || b.bills_faults) x.bill();
   if (b.fault == Fault::silence) {

@@ -18,12 +18,12 @@ struct Exchange {
   Duration latency;            // before the first byte
   Completion completion;       // empty for embeddings
   std::function<void()> bill;  // the tokens are made now
-  std::string status;          // out: what the tally will call it
   bool delivered = false;      // out
 };
 
 http::Task<> answer(Exchange& exchange, http::Responder& responder);
 
-std::string_view name_of(Fault fault);
+// What the tally calls an answer: its HTTP status, or the name of its fault.
+std::string status_of(const Behaviour& behaviour);
 
 }  // namespace keel::mock

@@ -21,11 +21,11 @@ namespace {
 struct Books {
   Tally& tally;
   uint64_t number;
-  std::string status = "aborted";
   bool delivered = false;
 
   Books(Tally& t, uint64_t n) : tally(t), number(n) {}
-  ~Books() { tally.done(number, status, delivered); }
+  ~Books() { tally.done(number, delivered); }
+  void answered(const std::string& status) { tally.answered(number, status); }
   Books(const Books&) = delete;
   Books& operator=(const Books&) = delete;
 };
@@ -103,7 +103,7 @@ Result<Behaviour> Service::behaviour_for(const Asked& asked, const json& model_p
 
 Exchange Service::exchange_for(const Prompt& prompt, const Behaviour& behaviour, Endpoint on,
                                const Request& request) {
-  Exchange x{prompt, behaviour, on, {}, {}, {}, {}, {}, {}, false};
+  Exchange x{prompt, behaviour, on, {}, {}, {}, {}, {}, false};
   const std::string number = std::to_string(request.tag);
   x.names = {"chatcmpl-mock-" + number, io::wall_unix_ns() / 1'000'000'000};
   x.fields.emplace_back("x-request-id", "req_mock_" + number);
@@ -127,7 +127,7 @@ Task<> Service::infer(Request& request, Responder& responder, Endpoint on) {
   const std::string label = label_of_key(key);
   auto prompt = read_prompt(request.body, on);
   if (!prompt) {
-    books.status = "400";
+    books.answered("400");
     refused = refusal(400, prompt.error().text(), prompt.error().code.c_str());
     books.delivered = co_await responder.reply(refused);
     co_return;
@@ -135,7 +135,7 @@ Task<> Service::infer(Request& request, Responder& responder, Endpoint on) {
   tally_.named(request.tag, names_of(*prompt, request, label, on));
   auto behaviour = behaviour_for({prompt->base_model, key, label, on}, prompt->patch, request.head);
   if (!behaviour) {
-    books.status = "400";
+    books.answered("400");
     refused = refusal(400, behaviour.error().text(), "bad_behaviour");
     books.delivered = co_await responder.reply(refused);
     co_return;
@@ -162,9 +162,9 @@ Task<> Service::infer(Request& request, Responder& responder, Endpoint on) {
   if (replayed) {
     co_await replay(request, responder, x);
   } else {
+    books.answered(status_of(*behaviour));
     co_await answer(x, responder);
   }
-  books.status = x.status;
   books.delivered = x.delivered;
 }
 
@@ -173,12 +173,12 @@ Task<> Service::replay(const Request& request, Responder& responder, Exchange& x
   const Recording* recording = cassettes_.find(head.method(), head.path(), request.body);
   Reply reply;
   if (!recording) {
-    x.status = "404";
+    tally_.answered(request.tag, "404");
     reply = refusal(404, "no recorded exchange has this method, path and body", "no_recording");
     x.delivered = co_await responder.reply(reply);
     co_return;
   }
-  x.status = std::to_string(recording->status);
+  tally_.answered(request.tag, std::to_string(recording->status));
   tally_.bill(request.tag, x.prompt.base_model, script_.price_of(x.prompt.base_model),
               recording->in_tokens, recording->out_tokens);
   co_await responder.sleep(x.latency);

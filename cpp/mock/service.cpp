@@ -154,7 +154,8 @@ Admission Service::on_first_byte(http::Peer& peer) {
   const bool outage = !worn_out && outage_now(Chances::certain) != Outage::none;
   if (!worn_out && !outage) return Admission::keep;
   const uint64_t number = tally_.seen(peer.id, peer.requests, script_time());
-  tally_.done(number, worn_out ? "first_byte_close" : "outage", false);
+  tally_.answered(number, worn_out ? "first_byte_close" : "outage");
+  tally_.done(number, false);
   return Admission::close;
 }
 
@@ -167,7 +168,9 @@ void Service::on_head(Request& request) {
 }
 
 void Service::on_abandoned(Request& request) {
-  if (request.tag) tally_.done(request.tag, "abandoned", false);
+  if (!request.tag) return;
+  tally_.answered(request.tag, "abandoned");
+  tally_.done(request.tag, false);
 }
 
 Task<> Service::on_request(Request& request, Responder& responder) {
@@ -181,7 +184,10 @@ Task<> Service::on_request(Request& request, Responder& responder) {
     refused = refusal(405, wants_post ? "wanted POST" : "wanted GET", "method_not_allowed");
   }
   if (!refused.body.empty()) {
-    if (request.tag) tally_.done(request.tag, std::to_string(refused.status), true);
+    if (request.tag) {
+      tally_.answered(request.tag, std::to_string(refused.status));
+      tally_.done(request.tag, true);
+    }
     co_await responder.reply(refused);
   } else if (on == Endpoint::control) {
     co_await control(request, responder);

@@ -81,14 +81,15 @@ void Tally::bill(uint64_t number, const std::string& model, const ListPrice& pri
   }
 }
 
-void Tally::done(uint64_t number, const std::string& status, bool delivered) {
-  --in_flight_;
+void Tally::answered(uint64_t number, const std::string& status) {
   if (number <= forgotten_) return;
   ++by_status_[status];
-  if (Record* record = find(number)) {
-    record->status = status;
-    record->delivered = delivered;
-  }
+  if (Record* record = find(number)) record->status = status;
+}
+
+void Tally::done(uint64_t number, bool delivered) {
+  --in_flight_;
+  if (Record* record = find(number)) record->delivered = delivered;
 }
 
 void Tally::rule_applied(size_t index) {

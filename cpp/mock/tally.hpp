@@ -40,7 +40,9 @@ class Tally {
   // Tokens were made: bills ceil(tokens * price / 1e6) for each direction.
   void bill(uint64_t number, const std::string& model, const ListPrice& price, int64_t in,
             int64_t out);
-  void done(uint64_t number, const std::string& status, bool delivered);
+  // How it is answered, said before the first byte leaves: who has read an answer finds it counted.
+  void answered(uint64_t number, const std::string& status);
+  void done(uint64_t number, bool delivered);
   void probe() { ++probes_; }
   void connection() { ++connections_; }
   void rule_applied(size_t index);

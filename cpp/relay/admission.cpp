@@ -58,9 +58,15 @@ std::optional<Answer> find_route(Engines& engines, Call& call) {
 
 void go_to_route(Engines& engines, Call& call, RouteIndex route) {
   const RouteConfig& config = engines.config->routes[route];
+  const RouteIndex from = call.route;
   call.route = route;
   call.trace->route = config.name;
-  call.candidates.assign(config.targets.size(), {});
+  std::vector<CandidateState> candidates(config.targets.size());
+  for (uint32_t i = 0; i < call.candidates.size(); ++i)  // what is known of a target stays known
+    for (uint32_t j = 0; j < candidates.size(); ++j)
+      if (engines.config->routes[from].targets[i].target == config.targets[j].target)
+        candidates[j] = call.candidates[i];
+  call.candidates = std::move(candidates);
   call.requested = named_candidate(engines, route, call.request.facts.model);
   call.pinned.reset();
   call.previous.reset();

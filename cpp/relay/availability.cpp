@@ -2,6 +2,8 @@
 
 #include "relay/engines.hpp"
 
+#include <algorithm>
+
 namespace keel::relay {
 
 std::string_view name_of(Removed why) {
@@ -14,6 +16,8 @@ std::string_view name_of(Removed why) {
       return "no usable key";
     case Removed::provider_limit:
       return "provider limit reached";
+    case Removed::asked_to_wait:
+      return "asked to be left alone";
     case Removed::over:
       return "ruled out by an earlier attempt";
     case Removed::capability:
@@ -37,14 +41,24 @@ std::string_view name_of(Removed why) {
 // Nobody knows when a place in a full pool becomes free; a second is when asking again is not rude.
 constexpr Duration kAskAgain = seconds(1);
 
+// The end of the wait; where the wait is over already, a probe is out and has its time limit.
+Instant may_be_admitted_at(const Engines& engines, const engine::Breaker& breaker, Instant now) {
+  switch (breaker.state()) {
+    case engine::Breaker::State::open:
+      if (breaker.open_until() > now) return breaker.open_until();
+      return now + std::max(engines.config->health_check.timeout, kAskAgain);
+    case engine::Breaker::State::half_open:
+      return now + kAskAgain;
+    default:
+      return Instant::never();
+  }
+}
+
 Availability available(const Engines& engines, TargetIndex index, int64_t tokens,
                        const std::vector<KeyIndex>& spent_keys, Instant now) {
   const TargetEngines& target = engines.targets[index];
   if (!target.breaker.would_admit(now)) {
-    Instant until = target.breaker.state() == engine::Breaker::State::open
-                        ? target.breaker.open_until()
-                        : Instant::never();
-    return {Removed::breaker_open, until};
+    return {Removed::breaker_open, may_be_admitted_at(engines, target.breaker, now)};
   }
   const ProviderEngines& provider = engines.provider_engines(index);
   auto keys =

@@ -20,6 +20,7 @@ enum class Removed : uint8_t {
   no_key,
   provider_limit,
   // of the target, for this request
+  asked_to_wait,   // the provider named a delay for this target
   over,            // an earlier attempt ruled it out
   capability,      // known not to do what is asked
   context,         // too small

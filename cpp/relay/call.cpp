@@ -78,9 +78,10 @@ void Life::begin(Call& call) {
   call.trace->route = route.name;
   call.deadline = now_ + std::min({call.request.timeout, route.timeout, kLongestCall});
   call.trace->allowed = call.deadline - now_;
-  call.patience_left = route.patience;
-  call.exhausted_wait_left =
-      route.on_exhausted == OnExhausted::wait ? route.exhausted_wait : Duration::zero();
+  call.max_sends = route.retry.max_attempts;
+  call.patience_left = std::min(route.patience, kLongestWait);
+  if (route.on_exhausted == OnExhausted::wait)
+    call.exhausted_wait_left = std::min(route.exhausted_wait, kLongestWait);
   call.deadline_timer =
       engines_.due.add(call.deadline, {Due::Kind::call_deadline, call.request.call});
   call.trace->say(Stage::begin, describe_request(engines_, call, now_), now_);
@@ -222,7 +223,8 @@ Next Life::settle(Call& call) {
   engines_.metrics.attempt(record);
   call.trace->say(Stage::settle, describe_settlement(record), now_);
   call.trace->attempts.push_back(std::move(record));
-  if (!call.last_cooldown) call.last_cooldown = attempt.outcome.hint.after;
+  if (!call.last_cooldown && attempt.outcome.hint.after)
+    call.last_cooldown = std::min(*attempt.outcome.hint.after, kServerDelayMax);
   call.previous = attempt.candidate;
   call.last_key = attempt.key->key;
   call.clamped = attempt.clamped;
@@ -233,7 +235,7 @@ Next Life::settle(Call& call) {
 
 // Same target, another key, another target, a wait, or the end?
 Next Life::retry(Call& call) {
-  rule_out(engines_, call);
+  rule_out(engines_, call, now_);
   const Survey seen = survey(engines_, call, now_);
   const Situation situation = situation_of(engines_, call, seen, now_);
   const Move move = next_move(situation);
@@ -263,20 +265,19 @@ Next Life::retry(Call& call) {
 Next Life::nowhere(Call& call, const Survey& seen) {
   const RouteConfig& route = engines_.config->routes[call.route];
   const Earliest earliest = earliest_of(seen);
-  const bool may_send =
-      call.sends < route.retry.max_attempts && call.tries < 2 * route.retry.max_attempts;
-  const Duration delay = remaining(earliest.at, now_);
+  const bool may_go_on = may_send_again(call) && safe_to_repeat(call);
+  const Duration asked = remaining(earliest.at, now_);
+  const Duration delay = engine::spread_server_delay(asked, engines_.random.unit());
   const Duration allowed = earliest.behind_a_breaker
                                ? call.exhausted_wait_left
                                : std::max(call.patience_left, call.exhausted_wait_left);
-  if (may_send && safe_to_repeat(call) && earliest.at != Instant::never() && delay <= allowed &&
-      delay <= kLongestWait && delay + kMinUseful <= remaining(call.deadline, now_)) {
-    call.patience_left = std::max(call.patience_left - delay, Duration::zero());
+  if (may_go_on && asked <= allowed && delay + kMinUseful <= remaining(call.deadline, now_)) {
+      call.patience_left = std::max(call.patience_left - delay, Duration::zero());
     call.exhausted_wait_left = std::max(call.exhausted_wait_left - delay, Duration::zero());
     call.trace->say(Stage::retry, describe_wait(engines_, seen, delay), now_);
     return wait(call, delay, std::nullopt);
   }
-  if (route.on_exhausted == OnExhausted::other_route && may_send && safe_to_repeat(call)) {
+  if (route.on_exhausted == OnExhausted::other_route && may_go_on) {
     go_to_route(engines_, call, route.exhausted_route);
     call.trace->say(Stage::retry, "on to route " + call.trace->route, now_);
     return Next::choose;

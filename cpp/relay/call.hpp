@@ -23,11 +23,11 @@ struct Survey;
 
 // What this request has learned about one of its route's targets.
 struct CandidateState {
-  bool over = false;   // never again in this request
-  bool avoid = false;  // only when nothing else is eligible
-  int attempts = 0;    // tries made here
+  bool over = false;     // never again in this request
+  bool avoid = false;    // only when nothing else is eligible
+  Instant not_before{};  // the server's delay, where it binds the target and not a key
+  int attempts = 0;      // tries made here
   std::optional<Class> last;
-  std::vector<KeyIndex> spent_keys;  // keys that may not be used again here
 };
 
 struct Call {
@@ -46,6 +46,7 @@ struct Call {
   std::optional<uint32_t> pinned;          // the candidate the next choose tries first
   std::optional<uint32_t> previous;        // where the last attempt went
   int64_t context_needed_over = 0;         // a target said its context was too small
+  int max_sends = 0;                       // of the route it came in by, wherever it goes on
   int sends = 0;
   int tries = 0;
 
@@ -58,6 +59,7 @@ struct Call {
   Outcome last_outcome;
   Body last_reply;
   std::optional<KeyIndex> last_key;
+  std::vector<std::pair<ProviderIndex, KeyIndex>> spent_keys;  // not again in this request
   int dead_keys_met = 0;
   std::optional<Duration> last_cooldown;  // how long what refused us asks to be left alone
   struct SoleResult {

@@ -1,6 +1,7 @@
 // The article's form, translated into ours number by number (SEMANTICS section C). Nothing of it
 // is left at run time but the Config; `origins` keeps what each line came from.
 
+#include "relay/config_article_figures.hpp"
 #include "relay/config_parts.hpp"
 #include "relay/config_values.hpp"
 
@@ -9,39 +10,6 @@
 namespace keel::relay {
 
 namespace {
-
-// Its price table (USD per million tokens, here in nano-USD) and the limits of its models.
-struct ArticleModel {
-  std::string_view name;
-  int64_t in;
-  int64_t out;
-  int64_t context;
-  int64_t output;
-};
-constexpr ArticleModel kModels[] = {
-    {"gpt-4.1", 8'000'000'000, 8'000'000'000, 1'047'576, 32'768},
-    {"claude-sonnet-4.5", 15'000'000'000, 15'000'000'000, 200'000, 64'000},
-    {"gemini-2.5-flash", 2'500'000'000, 10'000'000'000, 1'048'576, 65'536},
-    {"deepseek-v3.2", 420'000'000, 1'680'000'000, 128'000, 64'000},
-};
-
-// The weights of its gateway's providers, by the family a model's name shows.
-struct Family {
-  std::string_view prefix;
-  double weight;
-};
-constexpr Family kFamilies[] = {
-    {"gpt", 0.4},    {"o1", 0.4},     {"o3", 0.4},       {"o4", 0.4},
-    {"claude", 0.3}, {"gemini", 0.2}, {"deepseek", 0.1},
-};
-constexpr double kWeightOfOthers = 0.1;
-
-double weight_of(std::string_view model) {
-  for (const Family& family : kFamilies) {
-    if (model.starts_with(family.prefix)) return family.weight;
-  }
-  return kWeightOfOthers;
-}
 
 class Translation {
  public:
@@ -127,7 +95,7 @@ void Translation::read_provider(Section& relay) {
 }
 
 void Translation::read_models(Section& relay) {
-  for (const ArticleModel& row : kModels) {
+  for (const article::Model& row : article::kModels) {
     ModelConfig model;
     model.name = row.name;
     model.price = Price{.in = row.in, .out = row.out, .cached = {}, .cache_write = {}};
@@ -158,8 +126,9 @@ void Translation::add_target(const Value& where, const std::string& model,
   if (!index) return;
   RouteTarget target;
   target.target = *index;
-  target.weight = weight_of(model);
-  from("routes.default.targets[" + std::to_string(route_.targets.size()) + "]", origin);
+  target.weight = article::weight_of(model);
+  from("routes.default.targets[" + std::to_string(route_.targets.size()) + "]",
+       std::string(origin) + "; weight by its family");
   route_.targets.push_back(target);
 }
 
@@ -176,7 +145,7 @@ void Translation::read_strategy(const Value* value) {
     if (!primary_auto_) add_target(*primary, *name, "relay.provider_strategy.primary");
   }
   if (!order) {
-    for (const ArticleModel& row : kModels) {
+    for (const article::Model& row : article::kModels) {
       std::string name(row.name);
       bool first = !primary_auto_ && !route_.targets.empty() &&
                    config_.targets[route_.targets[0].target].name == "relay/" + name;

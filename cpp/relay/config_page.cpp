@@ -68,6 +68,54 @@ std::string plain_number(double value) {
   return fault == std::errc{} ? std::string(text, end) : "0";
 }
 
+namespace {
+
+std::string setting_text(const SettingValue& value) {
+  if (auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+  if (auto* whole = std::get_if<int64_t>(&value)) return std::to_string(*whole);
+  if (auto* number = std::get_if<double>(&value)) {
+    std::string text = plain_number(*number);
+    return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
+  }
+  return yaml_text(std::get<std::string>(value));
+}
+
+}  // namespace
+
+std::string settings_text(const std::vector<std::pair<std::string, SettingValue>>& settings) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : settings) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+  auto values = [&](const std::string& name) {
+    std::vector<std::string> texts;
+    for (const auto& [other, value] : settings) {
+      if (other == name) texts.push_back(setting_text(value));
+    }
+    if (texts.size() == 1) return texts[0];
+    std::string list;
+    for (const std::string& text : texts) list += (list.empty() ? "[" : ", ") + text;
+    return list + "]";
+  };
+  std::string out, map;
+  for (const std::string& name : names) {
+    size_t dot = name.find('.');
+    std::string head = name.substr(0, dot);
+    if (!map.empty() && (dot == std::string::npos || head != map)) {
+      out += "}";
+      map.clear();
+    }
+    bool opens = dot != std::string::npos && map.empty();
+    bool goes_on = dot != std::string::npos && !map.empty();
+    if (!out.empty()) out += ", ";
+    if (opens) out += yaml_name(head) + ": {";
+    std::string key = opens || goes_on ? name.substr(dot + 1) : name;
+    out += yaml_name(key) + ": " + values(name);
+    if (dot != std::string::npos) map = head;
+  }
+  return "{" + out + (map.empty() ? "}" : "}}");
+}
+
 std::string Page::below(std::string_view name) const {
   return path_below(levels_.empty() ? "" : levels_.back().path, name);
 }

@@ -2,6 +2,8 @@
 // Writing YAML a person reads: one value per line, indented by section, and beside a line what it
 // came from.
 
+#include "relay/config.hpp"
+
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,6 +19,9 @@ std::string yaml_name(std::string_view text);
 std::string yaml_text(std::string_view text);
 // The shortest decimal that reads back as the same number.
 std::string plain_number(double value);
+
+// Settings of a policy in one line: a name that repeats is a list, `name.key` a mapping.
+std::string settings_text(const std::vector<std::pair<std::string, SettingValue>>& settings);
 
 class Page {
  public:

@@ -65,6 +65,11 @@ struct TargetEngines {
   int64_t in_flight = 0;
   DueTimes::Handle breaker_timer = DueTimes::kNone;
   engine::Breaker::State told = engine::Breaker::State::closed;  // the last state given notice of
+  // Quantiles cost a walk over their buckets; what policies see of them is up to a quarter of a
+  // second old.
+  keel_latency first_token{};
+  keel_latency output_token{};
+  Instant latencies_read_at = Instant{INT64_MIN};
   keel_target described{};  // the fixed half of what policies see; tier and weight are the route's
 };
 

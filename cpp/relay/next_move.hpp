@@ -13,6 +13,7 @@ namespace keel::relay {
 // Later attempts need at least this much of the deadline (SEMANTICS A1).
 inline constexpr Duration kMinUseful = seconds(1);
 // A wait for a server's delay is never longer than this.
+inline constexpr Duration kServerDelayMax = minutes(10);  // a server's delay counts for no more
 inline constexpr Duration kLongestWait = seconds(120);
 
 struct Situation {

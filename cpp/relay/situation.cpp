@@ -18,19 +18,13 @@ void rule_out_where(const Engines& engines, Call& call, Predicate matches) {
     if (matches(entry_of(engines, call, i).target)) call.candidates[i].over = true;
 }
 
-void spend_key(const Engines& engines, Call& call, ProviderIndex provider, KeyIndex key) {
-  for (uint32_t i = 0; i < call.candidates.size(); ++i)
-    if (engines.config->targets[entry_of(engines, call, i).target].provider == provider)
-      call.candidates[i].spent_keys.push_back(key);
-}
-
 // Every key of the same billing scope is spent for this request.
 void spend_account(const Engines& engines, Call& call, ProviderIndex provider, KeyIndex key) {
   const auto& keys = engines.config->providers[provider].keys;
-  if (keys.empty()) return spend_key(engines, call, provider, key);
+  if (keys.empty()) call.spent_keys.push_back({provider, key});
   for (KeyIndex i = 0; i < keys.size(); ++i)
     if (keys[i].settings.account == keys[key].settings.account)
-      spend_key(engines, call, provider, i);
+      call.spent_keys.push_back({provider, i});
 }
 
 // Another provider; where the route has one provider only, another model.
@@ -49,7 +43,7 @@ void rule_out_overloaded(const Engines& engines, Call& call, TargetIndex target)
 
 }  // namespace
 
-void rule_out(const Engines& engines, Call& call) {
+void rule_out(const Engines& engines, Call& call, Instant now) {
   const uint32_t here = *call.previous;
   const TargetIndex target = entry_of(engines, call, here).target;
   const ProviderIndex provider = engines.config->targets[target].provider;
@@ -59,6 +53,9 @@ void rule_out(const Engines& engines, Call& call) {
   auto same_model = [&](TargetIndex t) { return engines.model_of(t).name == model.name; };
 
   if (call.last.stop_target) state.over = true;
+  // What a 429 asks for binds the key, which is cooling; any other delay binds the target.
+  if (call.last_cooldown && call.last.cls != Class::throttled_key)
+    state.not_before = now + *call.last_cooldown;
   switch (call.last.cls) {
     case Class::silent:
       state.over |= !route.retry.retry_silent;
@@ -80,19 +77,23 @@ void rule_out(const Engines& engines, Call& call) {
       spend_account(engines, call, provider, *call.last_key);
       break;
     case Class::key_dead:
-      spend_key(engines, call, provider, *call.last_key);
+      call.spent_keys.push_back({provider, *call.last_key});
       if (++call.dead_keys_met >= 2)  // one other key, not all of them
         rule_out_where(engines, call, [&](TargetIndex t) {
           return engines.config->targets[t].provider == provider;
         });
       break;
     case Class::key_model_denied:
-      state.spent_keys.push_back(*call.last_key);
+      call.spent_keys.push_back({provider, *call.last_key});
       state.avoid = true;
       break;
     default:
       break;
   }
+}
+
+bool may_send_again(const Call& call) {
+  return call.sends < call.max_sends && call.tries < 2 * call.max_sends;
 }
 
 bool safe_to_repeat(const Call& call) {
@@ -135,8 +136,8 @@ Situation situation_of(Engines& engines, const Call& call, const Survey& survey,
   out.cooldown = call.last_cooldown;
   out.patience_left = call.patience_left;
   out.time_left = remaining(call.deadline, now);
-  out.sends_left = route.retry.max_attempts - call.sends;
-  out.tries_left = 2 * route.retry.max_attempts - call.tries;
+  out.sends_left = call.max_sends - call.sends;
+  out.tries_left = 2 * call.max_sends - call.tries;
   out.backoff = route.retry.backoff;
   out.unit = engines.random.unit();
   return out;
@@ -146,7 +147,8 @@ Earliest earliest_of(const Survey& survey) {
   Earliest out;
   for (const Candidate& c : survey.candidates) {
     const bool only_busy = c.removed == Removed::breaker_open || c.removed == Removed::no_key ||
-                           c.removed == Removed::provider_limit;
+                           c.removed == Removed::provider_limit ||
+                           c.removed == Removed::asked_to_wait;
     if (!only_busy || c.downgrade_only || c.until >= out.at) continue;
     out = {c.until, c.removed == Removed::breaker_open, c.index};
   }

@@ -2,6 +2,7 @@
 // What a failed attempt rules out for the rest of its request, and the situation the next move is
 // decided from.
 
+#include "relay/config.hpp"
 #include "relay/next_move.hpp"
 #include "relay/survey.hpp"
 
@@ -9,11 +10,12 @@ namespace keel::relay {
 
 // The "action" column of SEMANTICS A2, as far as it forbids: marks targets and keys of this
 // request.
-void rule_out(const Engines& engines, Call& call);
+void rule_out(const Engines& engines, Call& call, Instant now);
 
 Situation situation_of(Engines& engines, const Call& call, const Survey& survey, Instant now);
 // Side effects are repeated only where the last attempt was surely not billed.
 bool safe_to_repeat(const Call& call);
+bool may_send_again(const Call& call);
 std::optional<uint32_t> same_model_elsewhere(const Engines& engines, const Call& call,
                                              const Survey& survey);
 

@@ -13,6 +13,8 @@ namespace {
 
 constexpr int64_t kFirstGuessOutputTokens = 1'000;  // before anything was learned (SEMANTICS A7)
 
+constexpr Duration kLatenciesFresh = milliseconds(250);
+
 uint32_t capabilities_of(const wire::Facts& facts) {
   return (facts.asks_tools ? KEEL_ASKS_TOOLS : 0) | (facts.asks_schema ? KEEL_ASKS_SCHEMA : 0) |
          (facts.asks_images ? KEEL_ASKS_IMAGES : 0) |
@@ -77,6 +79,13 @@ double token_share(const LimitSet& limits, Instant now) {
   return limits.tokens ? limits.tokens->share_left(now) : 1.0;
 }
 
+void read_latencies(TargetEngines& target, Instant now) {
+  if (now - target.latencies_read_at < kLatenciesFresh) return;
+  target.latencies_read_at = now;
+  target.first_token = describe(target.health.first_token(), now);
+  target.output_token = describe(target.health.per_output_token(), now);
+}
+
 std::optional<Duration> best_latency(const Engines& engines, const Call& call, Instant now) {
   std::optional<Duration> best;
   for (const RouteTarget& entry : engines.config->routes[call.route].targets) {
@@ -115,8 +124,8 @@ keel_candidate describe(const Engines& engines, const Call& call, const Candidat
   }
   const CandidateState& state = call.candidates[candidate.index];
   out.last_verdict = state.last ? policy::verdict_of(*state.last) : KEEL_VERDICT_NONE;
-  out.first_token = describe(target.health.first_token(), now);
-  out.output_token = describe(target.health.per_output_token(), now);
+  out.first_token = target.first_token;
+  out.output_token = target.output_token;
   return out;
 }
 
@@ -156,6 +165,13 @@ int64_t expected_output_tokens(const Engines& engines, const Call& call, uint32_
   auto learned = engines.routes[call.route].output_tokens[candidate].quantile(0.95, now);
   int64_t expected = std::min(asked, learned.value_or(kFirstGuessOutputTokens));
   return expected * std::max<int64_t>(facts.choices, 1);
+}
+
+std::vector<KeyIndex> spent_keys_of(const Call& call, ProviderIndex provider) {
+  std::vector<KeyIndex> out;
+  for (const auto& [of, key] : call.spent_keys)
+    if (of == provider) out.push_back(key);
+  return out;
 }
 
 int64_t input_bound(const Engines& engines, const Call& call, TargetIndex target) {
@@ -207,9 +223,14 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
               {.in = call.request.facts.input_tokens_estimate, .out = expected}, KEEL_USAGE_ACTUAL);
     candidate.tokens = call.request.facts.input_tokens_estimate + expected;
     candidate.removed = for_this_request(engines, call, candidate);
+    if (candidate.eligible() && call.candidates[i].not_before > now) {
+      candidate.removed = Removed::asked_to_wait;
+      candidate.until = call.candidates[i].not_before;
+    }
     if (candidate.eligible()) {
-      Availability now_free = available(engines, candidate.target, candidate.tokens,
-                                        call.candidates[i].spent_keys, now);
+      Availability now_free =
+          available(engines, candidate.target, candidate.tokens,
+                    spent_keys_of(call, engines.config->targets[candidate.target].provider), now);
       candidate.removed = now_free.why;
       candidate.until = now_free.until;
       candidate.key = now_free.key;
@@ -218,6 +239,7 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
     const engine::Breaker& breaker = engines.targets[candidate.target].breaker;
     candidate.recovering = candidate.eligible() && !candidate.downgrade_only &&
                            breaker.state() == engine::Breaker::State::half_open;
+    read_latencies(engines.targets[candidate.target], now);
     out.described.push_back(describe(engines, call, candidate, best, now));
     out.candidates.push_back(candidate);
   }

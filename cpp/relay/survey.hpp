@@ -57,6 +57,9 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
 int64_t expected_output_tokens(const Engines& engines, const Call& call, uint32_t candidate,
                                Instant now);
 
+// Keys of a provider that this request may not use again.
+std::vector<KeyIndex> spent_keys_of(const Call& call, ProviderIndex provider);
+
 // Input tokens a request can be billed for at a target: the byte bound, or the model's whole
 // context where that is smaller.
 int64_t input_bound(const Engines& engines, const Call& call, TargetIndex target);

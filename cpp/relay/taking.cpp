@@ -86,8 +86,9 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   assert(permit && "the survey of this instant said that the breaker would admit");
   out.permit = *permit;
   breaker_moved(engines, candidate.target, actions, now);
-  out.key = provider.keys.take(engines.config->targets[candidate.target].model, out.tokens,
-                               call.candidates[index].spent_keys, now);
+  out.key = provider.keys.take(
+      engines.config->targets[candidate.target].model, out.tokens,
+      spent_keys_of(call, engines.config->targets[candidate.target].provider), now);
   assert(out.key && "the survey of this instant said that a key was free");
   provider.limits.take(out.tokens, now);
   auto hold = engines.budget.reserve(call.budget_accounts, funding.hold, call.deadline + kHoldSlack,

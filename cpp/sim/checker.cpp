@@ -21,16 +21,27 @@ bool states_a_delay(Fault fault) {
 
 }  // namespace
 
-void Checker::Load::forget(Instant now, Duration window) {
-  while (!requests.empty() && requests.front() <= now - window) requests.pop_front();
-  while (!extras.empty() && extras.front() <= now - window) extras.pop_front();
+void Checker::Load::forget(Instant now) {
+  while (!requests.empty() && requests.front() <= now - settings.window) requests.pop_front();
+  while (!extras.empty() && extras.front() <= now - settings.window) extras.pop_front();
+}
+
+bool Checker::Load::overdrawn() const {
+  return static_cast<double>(extras.size()) >
+         settings.ratio * static_cast<double>(requests.size()) +
+             static_cast<double>(settings.floor);
 }
 
 void Checker::attach(const Simulator& simulator, const relay::Config& config) {
   simulator_ = &simulator;
   config_ = &config;
-  targets_.resize(config.targets.size());
-  routes_.resize(config.routes.size());
+  targets_.resize(config.targets.size(), {{}, {}, {.floor = -1}});
+  for (const relay::RouteConfig& route : config.routes) {
+    routes_.push_back({{}, {}, route.retry.extra_sends});
+    for (const relay::RouteTarget& entry : route.targets)  // the first route that names it
+      if (targets_[entry.target].settings.floor < 0)
+        targets_[entry.target].settings = route.retry.retry_budget;
+  }
   admitted_.resize(config.accounts.size());
 }
 
@@ -58,11 +69,18 @@ RouteIndex Checker::route_of(const relay::Request& request) const {
   return config_->default_route.value_or(0);
 }
 
+// The call's own account so far: what a violation is read with.
+std::string Checker::story_of(CallId id) const {
+  const relay::Call* call = simulator_->relay().find(id);
+  return call ? call->trace->explain() : "the call is gone";
+}
+
 void Checker::arrived(const relay::Request& request, Instant now) {
   Watched watched;
   watched.request = request;
   watched.began = now;
   watched.route = route_of(request);
+  watched.max_sends = config_->routes[watched.route].retry.max_attempts;
   watched.deadline =
       now + std::min({request.timeout, config_->routes[watched.route].timeout, seconds(600)});
   deadlines_.emplace(watched.deadline, request.call);
@@ -74,6 +92,7 @@ void Checker::send(const relay::Send& send, const Exchange& exchange, Instant no
   check(found != calls_.end(), "R2", "a send for a call that was answered", now);
   if (found == calls_.end()) return;
   Watched& call = found->second;
+  if (const relay::Call* open = simulator_->relay().find(send.call)) call.route = open->route;
   check_send(send, call, now);
   check_wait(send, call, now);
   check_load(send, call, now);
@@ -86,15 +105,17 @@ void Checker::send(const relay::Send& send, const Exchange& exchange, Instant no
 }
 
 void Checker::check_send(const relay::Send& send, Watched& call, Instant now) {
-  const int max = config_->routes[call.route].retry.max_attempts;
+  const int max = call.max_sends;
   const std::string& target = config_->targets[send.target].name;
-  check(call.sends < max, "R1", "more than max_attempts sends", now);
+  check(
+      call.sends < max, "R1",
+      [&] { return "more than max_attempts sends; " + story_of(send.call); }, now);
   check(call.tries < 2 * max, "R1", "more than 2 x max_attempts tries", now);
   check(now < call.deadline, "R3", "an attempt starts at or after the deadline", now);
   check(!call.over, "R2", "a send after an outcome that ends the request", now);
   check(
       !call.targets_over.count(send.target), "R2",
-      [&] { return "a send to " + target + ", which was over"; }, now);
+      [&] { return "a send to " + target + ", which was over; " + story_of(send.call); }, now);
   const ProviderIndex provider = config_->targets[send.target].provider;
   check(!call.scopes_spent.count({provider, scope_of(provider, send.key.value_or(0))}), "R2",
         "a key of an exhausted billing scope again", now);
@@ -109,30 +130,30 @@ void Checker::check_send(const relay::Send& send, Watched& call, Instant now) {
 void Checker::check_wait(const relay::Send& send, const Watched& call, Instant now) {
   if (call.tries == 0) return;
   const Duration gap = elapsed(call.last_ended, now);
-  check(gap <= kLongestGap, "R5", "a wait longer than 132 s", now);
+  check(
+      gap <= kLongestGap, "R5", [&] { return "a wait longer than 132 s; " + story_of(send.call); },
+      now);
   const bool same_way = call.last_target == send.target && call.last_key == send.key;
   if (same_way && call.server_delay)
-    check(gap >= *call.server_delay, "R5", "a wait ended before the server's delay", now);
+    check(
+        gap >= *call.server_delay, "R5",
+        [&] { return "a wait ended before the server's delay; " + story_of(send.call); }, now);
 }
 
 void Checker::check_load(const relay::Send& send, Watched& call, Instant now) {
-  const relay::RetryConfig& retry = config_->routes[call.route].retry;
   Load& target = targets_[send.target];
-  target.forget(now, retry.retry_budget.window);
+  target.forget(now);
   if (call.tried.count(send.target)) {
     target.extras.push_back(now);
     check(
-        static_cast<double>(target.extras.size()) <=
-            retry.retry_budget.ratio * static_cast<double>(target.requests.size()) +
-                static_cast<double>(retry.retry_budget.floor),
-        "R4",
+        !target.overdrawn(), "R4",
         [&] { return "retry budget of " + config_->targets[send.target].name + " overdrawn"; },
         now);
   } else {
     target.requests.push_back(now);
   }
   Load& route = routes_[call.route];
-  route.forget(now, retry.extra_sends.window);
+  route.forget(now);
   if (call.tries == 0) return route.requests.push_back(now);
   const bool elsewhere = call.last_target != send.target;
   const bool nothing_left =
@@ -142,10 +163,7 @@ void Checker::check_load(const relay::Send& send, Watched& call, Instant now) {
   if (elsewhere && (nothing_left || from_open)) return;  // free
   route.extras.push_back(now);
   check(
-      static_cast<double>(route.extras.size()) <=
-          retry.extra_sends.ratio * static_cast<double>(route.requests.size()) +
-              static_cast<double>(retry.extra_sends.floor),
-      "R4",
+      !route.overdrawn(), "R4",
       [&] { return "extra sends of route " + config_->routes[call.route].name + " overdrawn"; },
       now);
 }
@@ -155,8 +173,9 @@ void Checker::check_key(const relay::Send& send, Instant now) {
   const KeyIndex key = send.key.value_or(0);
   check(!dead_keys_.count({target.provider, key}), "K1", "a dead key is used", now);
   auto cooling = cooling_until_.find({target.provider, key, target.model});
-  check(cooling == cooling_until_.end() || now >= cooling->second, "K1",
-        "a (key, model) that is cooling is used", now);
+  check(
+      cooling == cooling_until_.end() || now >= cooling->second, "K1",
+      [&] { return "a (key, model) that is cooling is used; " + story_of(send.call); }, now);
 }
 
 void Checker::sent(AttemptId attempt, Instant) {
@@ -197,7 +216,9 @@ void Checker::learn(const Ask& ask, Watched& call, Instant now) {
   call.server_delay.reset();
   call.billed_maybe |= ask.sent && !never_billed(fault);
   if (ends_the_request(fault) || fault == Fault::none || fault == Fault::no_usage) call.over = true;
-  if (ends_the_target(fault)) call.targets_over.insert(ask.target);
+  const bool silent = fault == Fault::silence || fault == Fault::gateway_timeout;
+  if (ends_the_target(fault) && !(silent && config_->routes[call.route].retry.retry_silent))
+    call.targets_over.insert(ask.target);
   if (states_a_delay(fault))
     call.server_delay = std::min(*ask.exchange.outcome.hint.after, kLongestServerDelay);
   if (fault == Fault::quota)

@@ -51,6 +51,7 @@ class Checker {
     Instant began;
     Instant deadline;
     RouteIndex route = 0;
+    int max_sends = 0;
     int sends = 0;
     int tries = 0;
     bool over = false;  // nothing may follow any more
@@ -69,12 +70,15 @@ class Checker {
   struct Load {
     std::deque<Instant> requests;
     std::deque<Instant> extras;
-    void forget(Instant now, Duration window);
+    engine::RetryBudgetSettings settings;
+    void forget(Instant now);
+    bool overdrawn() const;
   };
 
   // `what` is a text, or what makes one: most checks hold and need none.
   template <typename What>
   void check(bool holds, const char* invariant, What what, Instant now);
+  std::string story_of(CallId call) const;
   void check_send(const relay::Send& send, Watched& call, Instant now);
   void check_wait(const relay::Send& send, const Watched& call, Instant now);
   void check_load(const relay::Send& send, Watched& call, Instant now);

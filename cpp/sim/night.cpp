@@ -104,7 +104,9 @@ engine::AccountSettings random_budget(Random& random, std::string name) {
   using engine::BudgetWindow;
   constexpr BudgetWindow kWindows[] = {BudgetWindow::minute, BudgetWindow::hour,
                                        BudgetWindow::month, BudgetWindow::forever};
-  return {std::move(name), NanoUsd{up_to(random, 3'000'000'000)}, kWindows[random.below(4)], 80};
+  return {std::move(name),
+          NanoUsd{up_to(random, random.chance(1, 3) ? 3'000'000'000 : 300'000'000'000)},
+          kWindows[random.below(4)], 80};
 }
 
 relay::AccountConfig random_account(Random& random, std::string name) {
@@ -212,7 +214,7 @@ Night hostile_night(uint64_t seed, int requests) {
   Night night;
   night.seed = seed;
   night.config = random_config(random);
-  const Duration mean_gap = between(random, milliseconds(2), milliseconds(500));
+  const Duration mean_gap = between(random, milliseconds(20), milliseconds(1500));
   const Duration length = mean_gap * requests;
   for (size_t i = 0; i < night.config->providers.size(); ++i)
     night.providers.push_back(random_behaviour(random, length));
@@ -246,6 +248,7 @@ NightResult run_night(const Night& night, relay::PolicySet policies) {
   NightResult result;
   simulator.on_answer = [&](CallId, const relay::Answer& answer, Instant) {
     ++result.requests;
+    ++result.by_kind[std::string(relay::name_of(answer.kind))];
     result.answered += answer.kind == relay::AnswerKind::ok ? 1 : 0;
   };
   for (const Night::Arrival& arrival : night.arrivals) {

@@ -5,7 +5,9 @@
 
 #include "sim/simulator.hpp"
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace keel::sim {
@@ -28,6 +30,7 @@ Night hostile_night(uint64_t seed, int requests);
 struct NightResult {
   uint64_t requests = 0;
   uint64_t answered = 0;  // with 200
+  std::map<std::string, uint64_t> by_kind;
   uint64_t sends = 0;
   uint64_t events = 0;
   uint64_t checks = 0;

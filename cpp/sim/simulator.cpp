@@ -54,9 +54,10 @@ void Simulator::run(Instant end) {
     }
     Step due = std::move(const_cast<Step&>(steps_.top()));
     steps_.pop();
-    if (!still_wanted(due)) continue;
     Instant seen = now_;
     if (random_.chance(unkindness_.clock_steps_per_mille, 1000)) seen = seen - milliseconds(50);
+    if (!still_wanted(due, std::max(clock_, seen))) continue;
+    clock_ = std::max(clock_, seen);
     std::visit(
         [&](auto& what) {
           if constexpr (std::is_same_v<std::decay_t<decltype(what)>, Arrival>) {
@@ -65,7 +66,7 @@ void Simulator::run(Instant end) {
             bounds_[what.request.call] = {facts.input_tokens_estimate, facts.input_tokens_bound,
                                           facts.max_output_tokens,
                                           std::max<int64_t>(facts.choices, 1)};
-            if (checker_) checker_->arrived(what.request, now_);
+            if (checker_) checker_->arrived(what.request, clock_);
             feed(std::move(what.request), seen);
           } else {
             feed(std::move(what), seen);
@@ -76,7 +77,7 @@ void Simulator::run(Instant end) {
 }
 
 // Drops what a well-behaved driver would not report any more, and keeps our own books of the rest.
-bool Simulator::still_wanted(const Step& step) {
+bool Simulator::still_wanted(const Step& step, Instant told_at) {
   if (const auto* sent = std::get_if<relay::Sent>(&step.what)) {
     auto found = in_flight_.find(sent->attempt);
     return found != in_flight_.end() &&
@@ -87,7 +88,8 @@ bool Simulator::still_wanted(const Step& step) {
     if (found == in_flight_.end()) return false;
     const bool aborted = found->second.aborted;
     if (!aborted) upstream_.end(found->second.target);
-    if (checker_ && !aborted) checker_->finished(finished->attempt, found->second.exchange, now_);
+    if (checker_ && !aborted)
+      checker_->finished(finished->attempt, found->second.exchange, told_at);
     in_flight_.erase(found);
     return !aborted || random_.chance(unkindness_.late_results_per_mille, 1000);
   }
@@ -100,9 +102,10 @@ void Simulator::feed(relay::Event event, Instant now) {
   fold(event.index());
   fold(static_cast<uint64_t>(now.ns));
   if (checker_)
-    if (const auto* sent = std::get_if<relay::Sent>(&event)) checker_->sent(sent->attempt, now_);
+    if (const auto* sent = std::get_if<relay::Sent>(&event)) checker_->sent(sent->attempt, clock_);
   if (checker_)
     if (const auto* probed = std::get_if<relay::Probed>(&event)) checker_->probed(*probed);
+  clock_ = std::max(clock_, now);
   actions_.clear();
   relay_.handle(std::move(event), now, actions_);
   ++events_;
@@ -112,7 +115,7 @@ void Simulator::feed(relay::Event event, Instant now) {
     fold(action.index());
     std::visit([&](auto& a) { carry_out(a); }, action);
   }
-  if (checker_) checker_->after_event(now_);
+  if (checker_) checker_->after_event(clock_);
 }
 
 void Simulator::carry_out(relay::Send& send) {
@@ -126,7 +129,7 @@ void Simulator::carry_out(relay::Send& send) {
   int64_t in_bound =
       model.context_tokens > 0 ? std::min(bounds.in_bound, model.context_tokens) : bounds.in_bound;
   Exchange exchange = upstream_.begin(send, bounds.in, in_bound, each * bounds.choices, now_);
-  if (checker_) checker_->send(send, exchange, now_);
+  if (checker_) checker_->send(send, exchange, clock_);
   if (exchange.sent_at) {
     push(*exchange.sent_at, relay::Sent{send.attempt});
   }
@@ -144,7 +147,7 @@ void Simulator::carry_out(relay::Abort& abort) {
   auto found = in_flight_.find(abort.attempt);
   if (found == in_flight_.end()) return;
   upstream_.end(found->second.target);
-  if (checker_) checker_->aborted(abort.attempt, now_);
+  if (checker_) checker_->aborted(abort.attempt, clock_);
   if (found->second.exchange.finished_at)
     found->second.aborted = true;  // its result is still on the way
   else
@@ -169,7 +172,7 @@ void Simulator::carry_out(relay::Respond& respond) {
   fold(static_cast<uint64_t>(respond.answer.cost.value));
   fold(static_cast<uint64_t>(respond.answer.status));
   bounds_.erase(respond.call);
-  if (checker_) checker_->responded(respond.call, respond.answer, now_);
+  if (checker_) checker_->responded(respond.call, respond.answer, clock_);
   if (on_answer) on_answer(respond.call, respond.answer, now_);
 }
 

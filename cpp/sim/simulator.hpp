@@ -77,7 +77,7 @@ class Simulator {
   void push(Instant at, decltype(Step::what) what);
   bool busy() const;
   void feed(relay::Event event, Instant now);
-  bool still_wanted(const Step& step);
+  bool still_wanted(const Step& step, Instant told_at);
   void carry_out(relay::Send& send);
   void carry_out(relay::Abort& abort);
   void carry_out(relay::Probe& probe);
@@ -98,6 +98,7 @@ class Simulator {
   std::unordered_map<ProbeId, bool> probes_;
   relay::Actions actions_;
   Instant now_;
+  Instant clock_;  // the latest instant the relay was told: its own time
   uint64_t order_ = 0;
   uint64_t events_ = 0;
   uint64_t sends_ = 0;

@@ -96,7 +96,7 @@ TEST(ExplainConfig, SaysWhatEachLineOfTheArticlesFormBecame) {
        {"    base_url: https://api.holysheep.ai/v1  # from relay.base_url\n",
         "    key_order: least_used_random  # its key pool: the least used, ties at random\n",
         "      - {target: relay/gpt-4.1, tier: 0, weight: 0.4}  # from "
-        "relay.provider_strategy.fallback_order\n",
+        "relay.provider_strategy.fallback_order; weight by its family\n",
         "      max_attempts: 4  # from relay.failover.max_retries, and the first send\n",
         "      scale: 500ms  # from relay.failover.retry_delay_ms\n",
         "limits: {requests_per_minute: 10000, tokens_per_minute: 500000, concurrency: 0}  # from "

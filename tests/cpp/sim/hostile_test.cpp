@@ -29,6 +29,7 @@ TEST(HostileNights, HoldEveryInvariant) {
   const uint64_t nights = from_environment("KEEL_NIGHTS", 500);
   constexpr int kRequests = 2'000;
   uint64_t requests = 0, answered = 0, sends = 0, events = 0, checks = 0;
+  std::map<std::string, uint64_t> kinds;
   for (uint64_t seed = first; seed < first + nights; ++seed) {
     const Night night = hostile_night(seed, kRequests);
     const NightResult result = run_night(night);
@@ -39,7 +40,10 @@ TEST(HostileNights, HoldEveryInvariant) {
     sends += result.sends;
     events += result.events;
     checks += result.checks;
+    for (const auto& [kind, count] : result.by_kind) kinds[kind] += count;
   }
+  for (const auto& [kind, count] : kinds)
+    std::printf("%12llu %s\n", static_cast<unsigned long long>(count), kind.c_str());
   std::printf("%llu nights, %llu requests, %llu answered, %llu sends, %llu events, %llu checks\n",
               static_cast<unsigned long long>(nights), static_cast<unsigned long long>(requests),
               static_cast<unsigned long long>(answered), static_cast<unsigned long long>(sends),
