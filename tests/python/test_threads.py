@@ -73,7 +73,9 @@ def test_threads_that_time_out_beside_threads_that_do_not(start_mock):
             for i in range(10):
                 try:
                     nonce = f"{number}-{i}"
-                    assert f"[[nonce={nonce}]]" in ask(relay, f"[[nonce={nonce}]]", timeout=0.3).text
+                    assert (
+                        f"[[nonce={nonce}]]" in ask(relay, f"[[nonce={nonce}]]", timeout=0.3).text
+                    )
                     outcomes.append("ok")
                 except keel.KeelError as error:
                     outcomes.append(type(error).__name__)

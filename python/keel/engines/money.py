@@ -76,7 +76,9 @@ class Budget:
         if name in self._index:
             raise ValueError(f"there is an account {name!r} already")
         if window not in _core.BudgetWindow.__members__:
-            raise ValueError(f"window: found {window!r}, wanted minute, hour, day, month or forever")
+            raise ValueError(
+                f"window: found {window!r}, wanted minute, hour, day, month or forever"
+            )
         self._index[name] = self._core.add_account(
             name, to_nano_usd(limit), _core.BudgetWindow[window]
         )
