@@ -272,7 +272,7 @@ Next Life::nowhere(Call& call, const Survey& seen) {
                                ? call.exhausted_wait_left
                                : std::max(call.patience_left, call.exhausted_wait_left);
   if (may_go_on && asked <= allowed && delay + kMinUseful <= remaining(call.deadline, now_)) {
-      call.patience_left = std::max(call.patience_left - delay, Duration::zero());
+    call.patience_left = std::max(call.patience_left - delay, Duration::zero());
     call.exhausted_wait_left = std::max(call.exhausted_wait_left - delay, Duration::zero());
     call.trace->say(Stage::retry, describe_wait(engines_, seen, delay), now_);
     return wait(call, delay, std::nullopt);
