@@ -39,12 +39,12 @@ Move after_a_fault(const Situation& s) {
 
 // Throttled: another key or the same model elsewhere at once; else wait if patience allows.
 Move after_throttling(const Situation& s) {
-  if (s.cls == Class::throttled_key && s.other_key_now)
+  const bool last_send_is_kept = s.elsewhere && s.sends_left <= 1;
+  if (s.cls == Class::throttled_key && s.other_key_now && !last_send_is_kept)
     return {Kind::here, {}, false, "another key"};
   if (s.elsewhere_same_model) return {Kind::same_model, {}, false, "the same model elsewhere"};
   Duration asked = s.cooldown.value_or(backoff(s, s.backoff.throttled_scale));
   Duration wait = engine::spread_server_delay(asked, s.unit);
-  const bool last_send_is_kept = s.elsewhere && s.sends_left <= 1;
   if (!s.stop_target && asked <= s.patience_left && asked <= kLongestWait &&
       wait + kMinUseful <= s.time_left && !last_send_is_kept)
     return {Kind::here, wait, true, "wait as asked"};
