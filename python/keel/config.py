@@ -13,6 +13,8 @@ from keel.errors import ConfigError, Problem, problems_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["Report", "check", "explain"]
+
 _PLUGINS = str(Path(__file__).parent / "plugins")
 
 
