@@ -18,8 +18,13 @@ LINT_PACKAGES := clang clang-format clang-tidy
 
 # A change in any of these makes the package stale; a change in a test does not.
 PACKAGE_FILES := CMakeLists.txt pyproject.toml $(wildcard README.md LICENSE) \
-  $(shell find cmake cpp plugins python -type f -not -path '*/__pycache__/*')
-CPP_FILES := $(shell find cpp plugins tests -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name '*.c')
+  $(shell find cpp plugins python -type f -not -path '*/__pycache__/*')
+CPP_FILES := $(shell find cpp plugins tests \
+  -name '*.cpp' -o -name '*.hpp' -o -name '*.h' -o -name '*.c')
+# What clang-tidy looks at: what differs from this commit; `make lint SINCE=` looks at everything.
+SINCE ?= $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q --verify HEAD~1)
+TIDY_FILES = $(filter cpp/%.cpp plugins/%.cpp, \
+  $(if $(SINCE),$(shell git diff --name-only --diff-filter=d $(SINCE)),$(CPP_FILES)))
 
 .PHONY: test drill build setup lint format asan tsan bench clean
 
@@ -78,8 +83,11 @@ lint: build build/.lint-packages
 	$(VENV)/bin/ruff format --check python tests
 	$(VENV)/bin/mypy
 	clang-format --dry-run --Werror $(CPP_FILES)
+	$(VENV)/bin/python tests/tidy/headers_alone.py
 	cmake --preset tidy
-	run-clang-tidy -quiet -p build/tidy -j $(JOBS) '$(CURDIR)/(cpp|plugins)/.*'
+	@for file in $(TIDY_FILES); do echo "$$file"; done | \
+	  xargs --no-run-if-empty --verbose --max-procs=$(JOBS) --max-args=1 \
+	  clang-tidy --quiet -p build/tidy
 
 format: $(VENV)/.ready build/.lint-packages
 	$(VENV)/bin/ruff check --fix --quiet python tests

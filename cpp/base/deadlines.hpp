@@ -6,7 +6,6 @@
 #include "base/time.hpp"
 
 #include <cstddef>
-#include <cstddef>
 #include <cstdint>
 #include <vector>
 

@@ -38,12 +38,12 @@ struct Usage {
 
 // How an exchange with a provider ended, before anybody judges it.
 enum class Ended : uint8_t {
-  not_sent,  // DNS, connect or TLS failed: no byte of the request left
-  broken,    // reset or truncated after request bytes left
-  silent,    // a time limit passed without a complete answer
-  replied,   // a complete reply with a status
-  unusable,  // a complete 2xx that is no answer: error inside, empty, unparsable, no choices
-  cancelled, // we closed it because the caller went away
+  not_sent,   // DNS, connect or TLS failed: no byte of the request left
+  broken,     // reset or truncated after request bytes left
+  silent,     // a time limit passed without a complete answer
+  replied,    // a complete reply with a status
+  unusable,   // a complete 2xx that is no answer: error inside, empty, unparsable, no choices
+  cancelled,  // we closed it because the caller went away
 };
 
 // A provider's own error words, brought to one list. `none`: no code, or one the table does not

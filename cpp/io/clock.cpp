@@ -12,7 +12,11 @@ int64_t ns_of() {
 }
 }  // namespace
 
-Instant now() { return {ns_of<std::chrono::steady_clock>()}; }
-int64_t wall_unix_ns() { return ns_of<std::chrono::system_clock>(); }
+Instant now() {
+  return {ns_of<std::chrono::steady_clock>()};
+}
+int64_t wall_unix_ns() {
+  return ns_of<std::chrono::system_clock>();
+}
 
 }  // namespace keel::io

@@ -69,7 +69,7 @@ struct Send {
   TargetIndex target = 0;
   std::optional<KeyIndex> key;  // nothing: the provider asks for none
   Operation operation = Operation::chat;
-  std::optional<int64_t> max_output_tokens;  // spliced in: a clamp, or a default where nobody limits
+  std::optional<int64_t> max_output_tokens;  // spliced in: a clamp, or a default where none is set
   SplicedBody body;
 };
 // Close the exchange upstream; no event about this attempt is wanted any more.

@@ -173,17 +173,24 @@ void settle_key(Engines& engines, Call& call, const Attempt& attempt, Actions& a
     case Class::throttled_key:
       call.last_cooldown = keys.throttle(lease.key, lease.model, attempt.outcome.hint.after, now);
       break;
-    case Class::exhausted:
+    case Class::exhausted: {
+      // Requests under way together meet the same end of the quota: it is told once.
+      const bool known = keys.barred(lease.key, lease.model, now) == engine::KeyReason::exhausted;
       keys.bench(lease.key, attempt.outcome.hint.after, now);
-      tell(actions, Notice::Kind::key_benched, subject,
-           "quota or credit is exhausted: " + attempt.outcome.message);
+      if (!known)
+        tell(actions, Notice::Kind::key_benched, subject,
+             "quota or credit is exhausted: " + attempt.outcome.message);
       break;
-    case Class::key_dead:
+    }
+    case Class::key_dead: {
+      const bool known = keys.dead(lease.key);
       keys.kill(lease.key, now);
       arm_revival(engines, index);
-      tell(actions, Notice::Kind::key_dead, subject,
-           "the provider refuses it: " + attempt.outcome.message);
+      if (!known)
+        tell(actions, Notice::Kind::key_dead, subject,
+             "the provider refuses it: " + attempt.outcome.message);
       break;
+    }
     case Class::key_model_denied:
       keys.deny(lease.key, lease.model, now);
       break;

@@ -13,6 +13,8 @@ from keel.errors import ConfigError, Problem, problems_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+__all__ = ["Report", "check", "explain"]
+
 _PLUGINS = str(Path(__file__).parent / "plugins")
 
 
@@ -68,7 +70,9 @@ def read_dict(document: Mapping[str, Any]) -> Source:
         text = json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)
         return Source(name, _core.read_config(text, name), has_lines=False)
     except (TypeError, ValueError) as error:
-        raise ConfigError([Problem(None, "", f"cannot be written as JSON: {error}")], name) from error
+        raise ConfigError(
+            [Problem(None, "", f"cannot be written as JSON: {error}")], name
+        ) from error
 
 
 def check(path: str | os.PathLike[str]) -> Report:

@@ -117,7 +117,7 @@ class Relay:
         no_cache: does not look for a stored answer (still stores this one).
         no_downgrade: no cheaper model may be put in for the sake of the budget.
         request_id: appears in trace and logs; made up if absent.
-        params: the rest of the request, as the provider knows it (`temperature`, `max_tokens`, ...).
+        params: the rest of the request as the provider knows it (`temperature`, `max_tokens`, ...).
 
         Raises InvalidRequest, RateLimited, BudgetExceeded, PolicyError, NoTarget,
         DeadlineExceeded, UpstreamError, ForkedError; KeelError if the relay is closed.

@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+
 from keel.drill import judge
 
 PASSED = {

@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+
 from keel.drill.naive import NaiveClient, delay_before_retry, should_retry
 from keel.drill.schedule import Arrival, Prompt
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from keel.drill import judge
 
 DRILL = [sys.executable, "-m", "keel.cli", "drill"]

@@ -81,7 +81,7 @@ def provider(mock: Mock, *models: str, **more: Any) -> dict[str, Any]:
     """A provider on this mock; `slow+mock-latency-500ms` is a model that behaves as it says."""
     known = {"price": PRICE, "context": 100_000, "output": 4096}
     document = {"base_url": mock.url, "dialect": "openai", "keys": ["sk-test"]}
-    return {**document, "models": {model: known for model in models}, **more}
+    return {**document, "models": dict.fromkeys(models, known), **more}
 
 
 def document(mock: Mock, *models: str, **sections: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ import math
 from decimal import Decimal
 
 import pytest
-from conftest import ask, document, provider, wait_until
 
 import keel
+from conftest import ask, document, provider, wait_until
 
 
 def test_a_chat_reply_has_everything(mock):
@@ -161,7 +161,7 @@ def test_metrics_are_prometheus_text(mock):
         assert "keel_build_info" in relay.metrics()  # before anything runs
         ask(relay)
         text = relay.metrics()
-    assert '# TYPE keel_requests_total counter' in text
+    assert "# TYPE keel_requests_total counter" in text
     assert 'keel_requests_total{route="r",outcome="ok"} 1' in text
 
 
@@ -189,7 +189,10 @@ def test_the_snippet_of_the_readme(mock, tmp_path):
     (tmp_path / "keel.yaml").write_text(
         f"""
 providers:
-  local: {{base_url: "{mock.url}", dialect: openai, keys: [], models: {{llama: {{price: {{in: 0.2, out: 0.2}}}}}}}}
+  local:
+    base_url: "{mock.url}"
+    keys: []
+    models: {{llama: {{price: {{in: 0.2, out: 0.2}}}}}}
 routes:
   support: {{targets: [local/llama]}}
 """

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from conftest import ask, document, provider
 
 import keel
+from conftest import ask, document, provider
 from keel import errors
 
 

@@ -9,9 +9,9 @@ import traceback
 from collections.abc import Callable
 
 import pytest
-from conftest import ask, document, wait_until
 
 import keel
+from conftest import ask, document, wait_until
 
 
 def in_child(work: Callable[[], None]) -> int:

@@ -12,9 +12,9 @@ import threading
 import time
 
 import pytest
-from conftest import ask, document, wait_until
 
 import keel
+from conftest import ask, document, wait_until
 
 
 def test_an_interrupt_ends_a_call_quickly(start_mock):

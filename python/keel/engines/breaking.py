@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from keel import _core
 from keel.units import now_ns, to_ns
@@ -88,8 +88,7 @@ class Breaker:
     def state(self, *, now: float | None = None) -> BreakerState:
         """Where it stands, after what time alone has done."""
         self._core.expire(now_ns(now))
-        name: BreakerState = self._core.state.name
-        return name
+        return cast("BreakerState", self._core.state.name)
 
     def would_admit(self, *, now: float | None = None) -> bool:
         return self._core.would_admit(now_ns(now))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from keel import _core
 
@@ -36,7 +36,7 @@ class Router:
         order: a policy's answer; what it left out stays out, what is not eligible is skipped. None:
         by tier, then weight * score, then position. One recovering candidate is moved to the front.
         """
-        return _core.plan([tuple(c) for c in candidates], None if order is None else list(order))
+        return _core.plan(list(candidates), None if order is None else list(order))
 
 
 class Verdict(NamedTuple):
@@ -94,4 +94,4 @@ class Classifier:
             has_usage=has_usage,
             bills_errors=self._bills_errors,
         )
-        return Verdict(name, billed, effect.name, stop)
+        return Verdict(name, billed, cast("Effect", effect.name), stop)

@@ -51,7 +51,9 @@ class KeyPool:
         if len(set(keys)) != len(keys):
             raise ValueError("keys: found the same name twice")
         if len(scopes) != len(keys):
-            raise ValueError(f"accounts: found {len(scopes)}, wanted one for each of {len(keys)} keys")
+            raise ValueError(
+                f"accounts: found {len(scopes)}, wanted one for each of {len(keys)} keys"
+            )
         if order not in ("least_loaded", "least_used_random"):
             raise ValueError(f"order: found {order!r}, wanted least_loaded or least_used_random")
         self._names = list(keys)

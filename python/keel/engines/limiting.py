@@ -45,7 +45,7 @@ class RateLimiter:
         return _allowance(self._core.would_allow(quantity, now_ns(now)))
 
     def settle(self, taken: int, actual: int, *, now: float | None = None) -> None:
-        """Replaces an earlier take by what it really was: a refund, or debt the next one waits for."""
+        """Replaces an earlier take by what it really was: a refund, or debt the next one bears."""
         self._core.settle(taken, actual, now_ns(now))
 
     def share_left(self, *, now: float | None = None) -> float:

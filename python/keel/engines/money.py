@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from keel import _core
 from keel.units import now_ns, to_nano_usd, to_ns, to_usd, unix_ns
@@ -38,8 +38,7 @@ class Reservation:
 
     @property
     def state(self) -> HoldState:
-        name: HoldState = self._budget._core.state(self._hold).name
-        return name
+        return cast("HoldState", self._budget._core.state(self._hold).name)
 
     def settle(self, actual: Decimal | int | str) -> bool:
         """It cost this much. After the lease has passed it adjusts down to it, once."""
@@ -76,7 +75,9 @@ class Budget:
         if name in self._index:
             raise ValueError(f"there is an account {name!r} already")
         if window not in _core.BudgetWindow.__members__:
-            raise ValueError(f"window: found {window!r}, wanted minute, hour, day, month or forever")
+            raise ValueError(
+                f"window: found {window!r}, wanted minute, hour, day, month or forever"
+            )
         self._index[name] = self._core.add_account(
             name, to_nano_usd(limit), _core.BudgetWindow[window]
         )

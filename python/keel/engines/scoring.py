@@ -33,9 +33,7 @@ class Health:
     def record_per_output_token(self, seconds: float, *, now: float | None = None) -> None:
         self._core.record_per_output_token(to_ns(seconds), now_ns(now))
 
-    def availability(
-        self, *, breaker: BreakerState = "closed", now: float | None = None
-    ) -> float:
+    def availability(self, *, breaker: BreakerState = "closed", now: float | None = None) -> float:
         """Share of good probes times {closed 1, half_open 0.5, open 0}; 1 with no history."""
         return self._core.availability(_core.BreakerState[breaker], now_ns(now))
 

@@ -40,9 +40,9 @@ TEST_F(CassettesTest, ServesTheRecordedBytes) {
   const RawReply azure = ask(post(
       "/openai/deployments/gpt-5-nano/chat/completions?api-version=2024-12-01-preview", kHello));
   EXPECT_EQ(azure.body, read_file(kData + "openai_replies/azure-chat-basic.json"));
-  const RawReply bad = ask(post(
-      "/v1/chat/completions",
-      R"({"model":"gpt-5-nano","temperature":-0.5,"max_tokens":0,"messages":[{"role":"user","content":null}]})"));
+  const RawReply bad =
+      ask(post("/v1/chat/completions", R"({"model":"gpt-5-nano","temperature":-0.5,"max_tokens":0,)"
+                                       R"("messages":[{"role":"user","content":null}]})"));
   EXPECT_EQ(bad.status, 400);
   EXPECT_EQ(bad.body, read_file(kData + "openai_replies/chat-bad-request.json"));
 }

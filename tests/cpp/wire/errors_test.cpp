@@ -37,7 +37,8 @@ TEST(Errors, OpenAi) {
       {400, R"({"error":{"type":"invalid_request_error","code":"content_policy_violation"}})",
        ErrorCode::content_policy},
       {400,
-       R"({"error":{"code":"content_filter","innererror":{"code":"ResponsibleAIPolicyViolation"}}})",
+       R"({"error":{"code":"content_filter",)"
+       R"("innererror":{"code":"ResponsibleAIPolicyViolation"}}})",
        ErrorCode::content_policy},
       {401, R"({"error":{"type":"invalid_request_error","code":"invalid_api_key"}})",
        ErrorCode::authentication},

@@ -101,7 +101,8 @@ TEST(OpenAi, Embeddings) {
 
 TEST(OpenAi, UsageAsCounted) {
   EXPECT_EQ(usage_in(R"({"prompt_tokens":10,"completion_tokens":5,"total_tokens":15,
-      "prompt_tokens_details":{"cached_tokens":4},"completion_tokens_details":{"reasoning_tokens":3}})"),
+      "prompt_tokens_details":{"cached_tokens":4},
+      "completion_tokens_details":{"reasoning_tokens":3}})"),
             (Usage{10, 4, 0, 5, 3}));
   EXPECT_EQ(usage_in(R"({"prompt_tokens":10,"completion_tokens":0,"prompt_tokens_details":null,
       "completion_tokens_details":{"reasoning_tokens":null}})"),

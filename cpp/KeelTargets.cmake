@@ -14,8 +14,9 @@ add_library(keel_warnings INTERFACE)
 target_compile_options(keel_warnings INTERFACE
   -Wall -Wextra -Wshadow -Werror -Wno-missing-field-initializers
   $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
-  # g++ 12 warns of overlap in every `"literal" + std::string` (GCC bug 105651), and of uninitialised
-  # members in moved variants (GCC bug 105562); clang-tidy and the sanitizers look for both.
+  # g++ 12 warns of overlap in every `"literal" + std::string` (GCC bug 105651), and of
+  # uninitialised members in moved variants (GCC bug 105562); clang-tidy and the sanitizers look
+  # for both.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict;-Wno-maybe-uninitialized>)
 if(KEEL_SANITIZE)
   add_compile_options(-fsanitize=${KEEL_SANITIZE} -fno-omit-frame-pointer)
@@ -47,8 +48,10 @@ function(keel_test name)
     return()
   endif()
   add_executable(test_${name} ${sources})
-  target_link_libraries(test_${name} PRIVATE keel_warnings ${arg_USES} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_link_libraries(test_${name} PRIVATE
+    keel_warnings ${arg_USES} GTest::gtest GTest::gmock GTest::gtest_main)
   target_include_directories(test_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/cpp)
-  target_compile_definitions(test_${name} PRIVATE KEEL_SOURCE_DIR="${PROJECT_SOURCE_DIR}" KEEL_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  target_compile_definitions(test_${name} PRIVATE
+    KEEL_SOURCE_DIR="${PROJECT_SOURCE_DIR}" KEEL_BINARY_DIR="${PROJECT_BINARY_DIR}")
   add_test(NAME cpp.${name} COMMAND test_${name} --gtest_brief=1)
 endfunction()
