@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import keel
 import pytest
 from town import Provider, wait_until
+
+import keel
 
 FILE = Path(__file__).parents[1] / "data" / "config" / "holy-sheep-config.yaml"
 HOST = "api.holysheep.ai"

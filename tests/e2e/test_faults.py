@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import keel
 import pytest
 from town import Provider, ask, route_over
+
+import keel
 
 # The fault, what the relay makes of it, and whether it may have been billed.
 FAULTS = [

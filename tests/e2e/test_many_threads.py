@@ -6,8 +6,9 @@ import collections
 import random
 import threading
 
-import keel
 from town import Provider, ask, route_over
+
+import keel
 
 THREADS = 8
 CALLS = 60

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-import keel
 import pytest
 from town import Provider, ask, route_over, wait_until
+
+import keel
 
 
 def test_one_503_is_asked_again(tmp_path):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import keel
 from town import Provider, Traffic, metric, route_over, wait_until
+
+import keel
 
 FAILED = {"not_sent", "broken", "silent", "transient"}
 

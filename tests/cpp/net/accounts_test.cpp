@@ -11,7 +11,9 @@ namespace {
 // Breakers that stay closed and generous retry budgets: every fault is met to the end.
 constexpr const char* kUnhindered = R"(
 breaker: {consecutive: 0, failure_rate: off, slow_rate: off}
-retry: {scale: 1ms, throttled_scale: 1ms, budget: {ratio: 100, floor: 100000}, extra_sends: {ratio: 100, floor: 100000}}
+retry:
+  {scale: 1ms, throttled_scale: 1ms, budget: {ratio: 100, floor: 100000},
+   extra_sends: {ratio: 100, floor: 100000}}
 health_check: {interval: 0}
 )";
 
