@@ -47,10 +47,12 @@ void for_targets_of(Engines& engines, ProviderIndex provider, Visit visit) {
     if (engines.config->targets[i].provider == provider) visit(i);
 }
 
-void feed_targets(Engines& engines, ProviderIndex index, bool good, Duration round_trip,
+// Only silence counts towards tripping: a provider that answers 500 to a free call is reached.
+void feed_targets(Engines& engines, ProviderIndex index, const Probed& result, Duration round_trip,
                   Actions& actions, Instant now) {
   ProviderEngines& provider = engines.providers[index];
-  provider.bad_probes = good ? 0 : provider.bad_probes + 1;
+  const bool good = result.reachable;
+  provider.bad_probes = result.status == 0 ? provider.bad_probes + 1 : 0;
   const bool trip = provider.bad_probes == kBadProbesToTrip;
   for_targets_of(engines, index, [&](TargetIndex i) {
     TargetEngines& target = engines.targets[i];
@@ -130,7 +132,7 @@ void probed(Engines& engines, const Probed& result, Actions& actions, Instant no
   if (!probe.revival) engines.providers[probe.provider].probe.reset();
   key_answered(engines, probe, result, actions, now);
   if (probe.revival && !result.reachable) return;
-  feed_targets(engines, probe.provider, result.reachable, elapsed(probe.began, now), actions, now);
+  feed_targets(engines, probe.provider, result, elapsed(probe.began, now), actions, now);
 }
 
 void probe_is_late(Engines& engines, ProbeId id, Actions& actions, Instant now) {
