@@ -122,7 +122,7 @@ Next Life::choose(Call& call) {
   if (remaining(call.deadline, now_) <= Duration::zero())
     return answer(call, deadline_exceeded(engines_, call));
   const Survey seen = survey(engines_, call, now_);
-  const Plan planned = plan(engines_, call, seen, actions_, now_);
+  const Plan planned = plan(engines_, call, seen, actions_);
   if (planned.refused) return answer(call, policy_refused(*planned.refused));
   if (planned.order.empty()) return nowhere(call, seen);
   Funding funding = fund(engines_, call, seen, planned, actions_, now_);
@@ -132,7 +132,7 @@ Next Life::choose(Call& call) {
     return answer(call, budget_exceeded(engines_, call, funding, now_));
   }
   call.attempt = take(engines_, call, seen, funding, actions_, now_);
-  note_downgrade(engines_, call, funding, actions_, now_);
+  note_downgrade(call, funding);
   call.pinned.reset();
   call.trace->say(Stage::choose, describe_choice(engines_, call, seen, planned, funding), now_);
   return Next::attempt;

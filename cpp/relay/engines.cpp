@@ -35,7 +35,7 @@ engine::KeyPool make_pool(const ProviderConfig& provider, uint64_t seed) {
   for (const KeyConfig& key : provider.keys) keys.push_back(key.settings);
   // A provider that asks for none still cools down and is benched: one nameless key stands for it.
   if (keys.empty()) keys.emplace_back();
-  return engine::KeyPool(std::move(keys), provider.key_order, seed);
+  return engine::KeyPool(keys, provider.key_order, seed);
 }
 
 keel_target describe(const Config& config, const TargetConfig& target) {

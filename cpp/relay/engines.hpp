@@ -87,8 +87,6 @@ struct RouteEngines {
   std::vector<engine::Quantiles> output_tokens;  // per target of the route
   std::vector<keel_target> described;            // with the route's tier and weight
   RoutePolicies policies;
-  bool downgrading = false;
-  int64_t downgrade_told = INT64_MIN;  // the budget window in which it was told last
 };
 
 struct AccountEngines {
@@ -126,7 +124,6 @@ struct Engines {
   std::unordered_map<ProbeId, PendingProbe> probes;
   AttemptId next_attempt = 1;
   ProbeId next_probe = 1;
-  std::unordered_map<std::string, Instant> policy_failure_told;
   int64_t wall_offset_ns = 0;  // unix time minus our own clock
   Metrics metrics;
 

@@ -4,7 +4,6 @@
 #include "relay/engines.hpp"
 #include "relay/funding.hpp"
 #include "relay/taking.hpp"
-#include "relay/telling.hpp"
 
 #include <algorithm>
 
@@ -262,7 +261,7 @@ std::vector<uint32_t> presentable(const Call& call, const Survey& survey) {
 
 }  // namespace
 
-Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions, Instant now) {
+Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions) {
   Plan out;
   std::vector<uint32_t> shown = presentable(call, survey);
   if (shown.empty()) return out;
@@ -290,8 +289,9 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
       return out;
     }
     if (decision.answered == policy::Answered::failed) {
-      note_policy_failure(engines, route.policies.routing->description().id, decision.text, actions,
-                          now);
+      const std::string& id = route.policies.routing->description().id;
+      engines.metrics.policy_error(id);
+      tell(actions, Notice::Kind::policy_failed, id, decision.text);
       answer = engine::PolicyAnswer::failed;
     } else if (decision) {
       answer = engine::PolicyAnswer::ordered;

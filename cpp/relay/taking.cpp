@@ -173,24 +173,17 @@ void settle_key(Engines& engines, Call& call, const Attempt& attempt, Actions& a
     case Class::throttled_key:
       call.last_cooldown = keys.throttle(lease.key, lease.model, attempt.outcome.hint.after, now);
       break;
-    case Class::exhausted: {
-      // Requests under way together meet the same end of the quota: it is told once.
-      const bool known = keys.barred(lease.key, lease.model, now) == engine::KeyReason::exhausted;
+    case Class::exhausted:
       keys.bench(lease.key, attempt.outcome.hint.after, now);
-      if (!known)
-        tell(actions, Notice::Kind::key_benched, subject,
-             "quota or credit is exhausted: " + attempt.outcome.message);
+      tell(actions, Notice::Kind::key_benched, subject,
+           "quota or credit is exhausted: " + attempt.outcome.message);
       break;
-    }
-    case Class::key_dead: {
-      const bool known = keys.dead(lease.key);
+    case Class::key_dead:
       keys.kill(lease.key, now);
       arm_revival(engines, index);
-      if (!known)
-        tell(actions, Notice::Kind::key_dead, subject,
-             "the provider refuses it: " + attempt.outcome.message);
+      tell(actions, Notice::Kind::key_dead, subject,
+           "the provider refuses it: " + attempt.outcome.message);
       break;
-    }
     case Class::key_model_denied:
       keys.deny(lease.key, lease.model, now);
       break;

@@ -163,35 +163,8 @@ void observe(Engines& engines, const Call& call, const Attempt& attempt,
     engines.metrics.policy_error(route.policies.routing->description().id);
 }
 
-void note_downgrade(Engines& engines, Call& call, const Funding& funding, Actions& actions,
-                    Instant now) {
+void note_downgrade(Call& call, const Funding& funding) {
   if (!funding.downgraded.empty()) call.downgraded = funding.downgraded;
-  if (call.request.no_downgrade) return;  // an opt-out says nothing about the route
-  RouteEngines& route = engines.routes[call.route];
-  const bool downgrading = !funding.downgraded.empty();
-  if (downgrading == route.downgrading) return;
-  // The window of the account that is asked first stands for all: what it is for is not to repeat.
-  const auto& budget = engines.config->accounts[call.accounts.front()].budget;
-  const int64_t window = engine::window_number(budget ? budget->window : engine::BudgetWindow::day,
-                                               engines.unix_ns(now));
-  const std::string& name = engines.config->routes[call.route].name;
-  if (downgrading && route.downgrade_told != window) {
-    route.downgrade_told = window;
-    route.downgrading = true;
-    tell(actions, Notice::Kind::downgrade_began, name, funding.downgraded);
-  } else if (!downgrading && route.downgrade_told != window) {
-    route.downgrading = false;
-    tell(actions, Notice::Kind::downgrade_ended, name, "requests go where they are meant to again");
-  }
-}
-
-void note_policy_failure(Engines& engines, const std::string& id, const std::string& text,
-                         Actions& actions, Instant now) {
-  engines.metrics.policy_error(id);
-  auto [told, first] = engines.policy_failure_told.emplace(id, now);
-  if (!first && elapsed(told->second, now) < minutes(1)) return;
-  told->second = now;
-  tell(actions, Notice::Kind::policy_failed, id, text);
 }
 
 void tell_budget_exhausted(Engines& engines, const Call& call, const Funding& funding,

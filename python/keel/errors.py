@@ -89,7 +89,10 @@ class BudgetExceeded(KeelError):
 
 
 class RateLimited(KeelError):
-    """The tenant or the relay is over its own rate limit."""
+    """Too much was asked: of the relay's or the tenant's own limit, or of every provider there is.
+
+    `retry_after`: when to ask again, where a provider or a limit has said so.
+    """
 
 
 class NoTarget(KeelError):
@@ -143,7 +146,8 @@ def error_of_answer(answer: _core.Answer) -> KeelError:
     message = answer.message or answer.code or answer.kind
     if answer.kind == "cancelled":
         message = "the relay was closed before the answer came"
-    error = _CLASS_OF_KIND[answer.kind](
+    kind = RateLimited if _throttled(answer) else _CLASS_OF_KIND[answer.kind]
+    error = kind(
         message,
         code=answer.code or answer.kind,
         status=answer.status,
@@ -154,6 +158,13 @@ def error_of_answer(answer: _core.Answer) -> KeelError:
         error.verdict = answer.verdict
         error.body = answer.body
     return error
+
+
+def _throttled(answer: _core.Answer) -> bool:
+    """The providers' 429s mean the same to a caller as ours, unless waiting does not help."""
+    if answer.kind == "upstream_error":
+        return answer.status == 429 and answer.verdict.startswith("throttled")
+    return answer.kind == "no_target" and answer.code == "rate_limited"
 
 
 def problems_of(triples: Iterable[tuple[int, str, str]]) -> list[Problem]:
