@@ -100,10 +100,15 @@ asan: build/.packages
 	cmake --build --preset asan-ubsan
 	ctest --test-dir build/asan-ubsan --output-on-failure
 
-tsan: build/.packages
-	cmake --preset tsan
+# The core instrumented inside a plain interpreter, which must then load the sanitizer first.
+tsan: build/.packages $(VENV)/.ready
+	cmake --preset tsan -D KEEL_BINDING=ON -D Python_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
 	cmake --build --preset tsan
 	ctest --test-dir build/tsan --output-on-failure
+	cmake --install build/tsan --component python --prefix build/tsan/site
+	cp -r python/keel build/tsan/site/
+	PYTHONPATH=build/tsan/site LD_PRELOAD=$$(g++ -print-file-name=libtsan.so) \
+	  $(VENV)/bin/python tests/python/eight_threads.py build/tsan/site/bin/keeld
 
 bench: build
 	$(VENV)/bin/python tests/bench/calls.py

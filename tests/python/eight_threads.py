@@ -6,6 +6,7 @@ usage: eight_threads.py KEELD [ROUNDS]
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -102,7 +103,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         port_file = Path(folder) / "port"
         command = [keeld, "mock", "--port", "0", "--port-file", str(port_file)]
-        mock = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        own = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+        mock = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=own)
         try:
             while not port_file.exists():
                 assert mock.poll() is None, "keeld did not start"
