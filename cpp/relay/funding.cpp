@@ -37,6 +37,14 @@ struct Purse {
   }
 };
 
+// Posted and held (abi.h): what requests in flight may cost counts as spent, or a downgrade would
+// come after the burst that made it necessary.
+double committed_share(NanoUsd limit, const engine::Budget::Totals& totals) {
+  if (limit.value <= 0) return 1;
+  return static_cast<double>((totals.posted + totals.overrun + totals.held).value) /
+         static_cast<double>(limit.value);
+}
+
 keel_budget tightest_budget(const Engines& engines, const Call& call, Instant now) {
   keel_budget out{};
   out.struct_size = sizeof out;
@@ -44,14 +52,14 @@ keel_budget tightest_budget(const Engines& engines, const Call& call, Instant no
     const AccountConfig& config = engines.config->accounts[account];
     if (!config.budget) continue;
     AccountIndex ledger = *engines.accounts[account].ledger;
-    double share = engines.budget.spent_share(ledger, engines.unix_ns(now));
-    double alert = config.budget->alert_percent / 100.0;
+    const auto totals = engines.budget.totals(ledger, engines.unix_ns(now));
+    const double share = committed_share(config.budget->limit, totals);
+    const double alert = config.budget->alert_percent / 100.0;
     out.alert_passed |= share >= alert ? 1u : 0u;
     if (out.applies && share <= out.spent_share) continue;
     out.applies = 1;
     out.spent_share = share;
     out.alert_share = alert;
-    auto totals = engines.budget.totals(ledger, engines.unix_ns(now));
     out.left_nano_usd = (config.budget->limit - totals.posted - totals.overrun - totals.held).value;
   }
   return out;
