@@ -107,4 +107,5 @@ def test_in_a_terminal_a_picture_that_goes_away():
     view.show(11.2, 3, SHOWN)
     view.clear()
     height = first.count("\n")
-    assert out.text.count(f"\x1b[{height}A\x1b[J") == 2
+    assert out.text.count(f"\x1b[{height}A") == 2
+    assert out.text.endswith("\x1b[J")

@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Any, TextIO
 
 from .load import ANSWERED, Record
-from .night import PROVIDERS, SCENES, Night
+from .night import PROVIDERS, Night
 
 _BARS = " ▁▂▃▄▅▆▇█"
 _BREAKER = {0: ("●", "32", "closed"), 1: ("◐", "33", "on trial"), 2: ("○", "31", "open")}
@@ -124,16 +124,12 @@ class View:
 
     def _draw(self, lines: list[str]) -> None:
         width = shutil.get_terminal_size().columns
-        self.clear()
-        for line in lines:
-            self._out.write(_cut(line, width) + "\n")
+        # Over the picture before, in one write: no flicker.
+        above = f"\x1b[{self._lines}A" if self._lines else ""
+        text = "".join(_cut(line, width) + "\x1b[K\n" for line in lines)
+        self._out.write(above + text)
         self._lines = len(lines)
         self._out.flush()
-
-
-def legend() -> str:
-    """The night's programme, told before it begins."""
-    return ", then ".join(scene.title for scene in SCENES)
 
 
 def _bold(text: str) -> str:

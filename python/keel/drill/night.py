@@ -37,7 +37,7 @@ class Provider:
     latency_ms: tuple[float, float]  # median and 99th percentile
     tokens_per_second: float
     weight: float
-    """The article's, in the route; a healthy primary goes first."""
+    """In the route: a healthy primary goes first, an ailing one does not."""
 
     @property
     def target(self) -> str:
@@ -51,10 +51,10 @@ _D = ("drill-deepseek-a",)
 
 # fmt: off
 PROVIDERS = (
-    Provider("openai", "gpt-4.1", 8.0, 8.0, _A, 1_047_576, (180, 420), 800, 0.4),
-    Provider("anthropic", "claude-sonnet-4.5", 15.0, 15.0, _B, 200_000, (240, 520), 650, 0.3),
-    Provider("google", "gemini-2.5-flash", 2.5, 10.0, _C, 1_048_576, (260, 560), 600, 0.2),
-    Provider("deepseek", "deepseek-v3.2", 0.42, 1.68, _D, 128_000, (320, 700), 450, 0.1),
+    Provider("openai", "gpt-4.1", 8.0, 8.0, _A, 1_047_576, (180, 420), 800, 1.0),
+    Provider("anthropic", "claude-sonnet-4.5", 15.0, 15.0, _B, 200_000, (240, 520), 650, 0.85),
+    Provider("google", "gemini-2.5-flash", 2.5, 10.0, _C, 1_048_576, (260, 560), 600, 0.7),
+    Provider("deepseek", "deepseek-v3.2", 0.42, 1.68, _D, 128_000, (320, 700), 450, 0.5),
 )
 # fmt: on
 PRIMARY = PROVIDERS[0]
