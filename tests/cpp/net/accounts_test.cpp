@@ -30,7 +30,7 @@ rules:
   - {probability: [1, 80], error: 504}
   - {probability: [1, 80], error: 529}
   - {probability: [1, 80], error: 408}
-  - {probability: [1, 200], error: 400}
+  - {probability: [1, 80], error: 400}
   - {probability: [1, 40], fault: reset}
   - {probability: [1, 40], fault: close}
   - {probability: [1, 40], fault: reset_after_head}
