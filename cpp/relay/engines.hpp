@@ -65,6 +65,7 @@ struct TargetEngines {
   int64_t in_flight = 0;
   DueTimes::Handle breaker_timer = DueTimes::kNone;
   engine::Breaker::State told = engine::Breaker::State::closed;  // the last state given notice of
+  std::optional<Instant> overrun;  // when notice of one was given last
   keel_target described{};  // the fixed half of what policies see; tier and weight are the route's
 };
 
@@ -82,6 +83,7 @@ struct RouteEngines {
   std::vector<engine::Quantiles> output_tokens;  // per target of the route
   std::vector<keel_target> described;            // with the route's tier and weight
   RoutePolicies policies;
+  std::optional<Instant> failure;  // when notice of a policy's failure was given last
 };
 
 struct AccountEngines {
@@ -89,6 +91,7 @@ struct AccountEngines {
   std::optional<AccountIndex> ledger;  // its account in the budget, if it has one
   int64_t alerted_window = -1;         // events once per window
   int64_t exhausted_window = -1;
+  bool downgrading = false;  // beyond its alert share, and cheaper models stand in
 };
 
 struct PendingProbe {
@@ -146,5 +149,7 @@ void arm_ledger(Engines& engines);
 void arm_revival(Engines& engines, ProviderIndex provider);
 
 void tell(Actions& actions, Notice::Kind kind, std::string subject, std::string text);
+// For what has no window of its own: true, and noted, unless there was notice within a minute.
+bool once_a_minute(std::optional<Instant>& last, Instant now);
 
 }  // namespace keel::relay
