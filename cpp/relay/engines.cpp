@@ -134,6 +134,12 @@ void tell(Actions& actions, Notice::Kind kind, std::string subject, std::string 
   actions.push_back(Tell{{kind, std::move(subject), std::move(text)}});
 }
 
+bool once_a_minute(std::optional<Instant>& last, Instant now) {
+  if (last && elapsed(*last, now) < minutes(1)) return false;
+  last = now;
+  return true;
+}
+
 void breaker_moved(Engines& engines, TargetIndex index, Actions& actions, Instant now) {
   TargetEngines& target = engines.targets[index];
   engine::Breaker& breaker = target.breaker;

@@ -92,7 +92,8 @@ std::vector<uint32_t> advised(Engines& engines, const Call& call, const Survey& 
   if (decision.answered == policy::Answered::failed) {
     const std::string& id = route.policies.cost->description().id;
     engines.metrics.policy_error(id);
-    tell(actions, Notice::Kind::policy_failed, id, decision.text);
+    if (once_a_minute(route.failure, now))
+      tell(actions, Notice::Kind::policy_failed, id, decision.text);
   }
   if (!decision) return out;
   const auto& ceiling = survey.candidates[preferred].estimated;

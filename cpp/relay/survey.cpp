@@ -30,7 +30,9 @@ Removed for_this_request(const Engines& engines, const Call& call, const Candida
   const CandidateState& state = call.candidates[candidate.index];
   const ModelConfig& model = engines.model_of(candidate.target);
   const wire::Facts& facts = call.request.facts;
-  if (state.over) return Removed::over;
+  const auto& refused = call.refused_models;
+  if (state.over || std::find(refused.begin(), refused.end(), model.name) != refused.end())
+    return Removed::over;
   if (lacks(model, facts)) return Removed::capability;
   if (model.context_tokens > 0 && (facts.input_tokens_estimate > model.context_tokens ||
                                    model.context_tokens <= call.context_needed_over))
@@ -291,7 +293,8 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
     if (decision.answered == policy::Answered::failed) {
       const std::string& id = route.policies.routing->description().id;
       engines.metrics.policy_error(id);
-      tell(actions, Notice::Kind::policy_failed, id, decision.text);
+      if (once_a_minute(route.failure, Instant{survey.request.now_ns}))
+        tell(actions, Notice::Kind::policy_failed, id, decision.text);
       answer = engine::PolicyAnswer::failed;
     } else if (decision) {
       answer = engine::PolicyAnswer::ordered;
@@ -299,6 +302,11 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
     }
   }
   for (uint32_t i : engine::make_plan(standings, answer, order)) out.order.push_back(shown[i]);
+  // A policy knows what the client named; the host's own order begins there too.
+  auto named = std::find(out.order.begin(), out.order.end(), call.requested.value_or(UINT32_MAX));
+  if (!out.by_policy && named != out.order.end() &&
+      !survey.candidates[out.order.front()].recovering)
+    std::rotate(out.order.begin(), named, named + 1);
   if (call.pinned && survey.candidates[*call.pinned].eligible()) {
     std::erase(out.order, *call.pinned);
     out.order.insert(out.order.begin(), *call.pinned);

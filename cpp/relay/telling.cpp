@@ -163,8 +163,23 @@ void observe(Engines& engines, const Call& call, const Attempt& attempt,
     engines.metrics.policy_error(route.policies.routing->description().id);
 }
 
-void note_downgrade(Call& call, const Funding& funding) {
-  if (!funding.downgraded.empty()) call.downgraded = funding.downgraded;
+void note_downgrade(Engines& engines, Call& call, const Funding& funding, Actions& actions,
+                    Instant now) {
+  call.downgraded = funding.downgraded;
+  for (AccountIndex index : call.accounts) {
+    const AccountConfig& config = engines.config->accounts[index];
+    AccountEngines& account = engines.accounts[index];
+    if (!config.budget) continue;
+    const double share = engines.budget.spent_share(*account.ledger, engines.unix_ns(now));
+    const bool low = share * 100.0 >= config.budget->alert_percent;
+    if (low && !account.downgrading && !funding.downgraded.empty()) {
+      account.downgrading = true;
+      tell(actions, Notice::Kind::downgrade_began, config.name, funding.downgraded);
+    } else if (!low && account.downgrading) {
+      account.downgrading = false;
+      tell(actions, Notice::Kind::downgrade_ended, config.name, "the budget has room again");
+    }
+  }
 }
 
 void tell_budget_exhausted(Engines& engines, const Call& call, const Funding& funding,
