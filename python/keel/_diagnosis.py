@@ -19,7 +19,9 @@ def explain_import_error(error: ImportError) -> str:
         f"  wanted:      {here / wanted}",
         f"  found:       {', '.join(found) if found else 'no extension module'}",
     ]
-    if not found:
+    if "sub-interpreters" in str(error):
+        cause = "keel runs in the main interpreter only"
+    elif not found:
         cause = (
             "keel is imported from its source tree, where nothing is built; leave that directory "
             "or install with `pip install .`"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keel import _core
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "check", "explain"]
 
-_PLUGINS = str(Path(__file__).parent / "plugins")
+_PLUGINS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "plugins")
 
 
 class Report(NamedTuple):
@@ -55,7 +54,8 @@ def read_file(path: str | os.PathLike[str]) -> Source:
     """Reads a YAML or JSON file. ConfigError if there is no such text."""
     name = os.fspath(path)
     try:
-        text = Path(path).read_bytes().decode()
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
     except OSError as error:
         raise ConfigError([Problem(None, "", error.strerror or str(error))], name) from error
     except UnicodeDecodeError as error:

@@ -6,7 +6,6 @@ the core ever wants it. It starts with the first call that could cause news and 
 
 from __future__ import annotations
 
-import logging
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,14 +14,8 @@ if TYPE_CHECKING:
 
     from keel import _core
 
-_logger = logging.getLogger("keel")
-_LEVELS = {
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "off": logging.CRITICAL + 1,
-}
+# As in logging, which is imported by the thread that logs: importing keel should be quick.
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "off": 51}
 _HOUR_NS = 3_600_000_000_000
 _STOP_LIMIT = 5.0  # seconds a callback may hold up close()
 
@@ -74,17 +67,20 @@ class Telling:
 
 
 def _dispatch(core: _core.Relay, callbacks: list[Callable[[Event], object]], level: int) -> None:
+    import logging
+
+    logger = logging.getLogger("keel")
     closed = False
     while not closed:
         notices, complaints, closed = core.news(_HOUR_NS)
         for complaint in complaints:
-            _logger.error("%s", complaint)
+            logger.error("%s", complaint)
         for kind, subject, text, unix_ns, level_name, line in notices:
             if _LEVELS[level_name] >= level:
-                _logger.log(_LEVELS[level_name], "%s", line)
+                logger.log(_LEVELS[level_name], "%s", line)
             event = Event(kind, subject, text, level_name, unix_ns / 1e9)
             for callback in tuple(callbacks):
                 try:
                     callback(event)
                 except Exception:
-                    _logger.exception("an on_event callback failed on %r", event)
+                    logger.exception("an on_event callback failed on %r", event)

@@ -121,3 +121,26 @@ def test_an_import_that_fails_says_why(tmp_path):
         check=False,
     )
     assert "another Python version" in done.stderr
+
+
+def test_a_sub_interpreter_is_refused_cleanly():
+    out = run(
+        """
+        try:
+            import _interpreters as interpreters  # 3.13
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        code = '''
+        try:
+            import keel
+        except ImportError as error:
+            assert "main interpreter only" in str(error), error
+        else:
+            raise AssertionError("imported")
+        '''
+        import textwrap
+        failed = interpreters.run_string(interpreters.create(), textwrap.dedent(code))
+        print(failed)
+        """
+    )
+    assert out == "None\n"
