@@ -1,7 +1,6 @@
-// weighted_health: within a tier the best first, by weight x health score. Weights count relative
-// to the largest of the tier, so the rank lies in [0,1] and with equal weights it is the health
-// score; `tolerance` and `cheapest_within` are differences of rank. A target the client named goes
-// first.
+// weighted_health: within a tier the best first, by weight x health score. `tolerance` and
+// `cheapest_within` look at health alone: those whose score is that near to the tier's best go
+// ahead of the rest, in configured order or by price. A target the client named goes first.
 
 #include <keel/policy.hpp>
 
@@ -13,10 +12,11 @@ namespace {
 
 constexpr keel_setting_spec kSettings[] = {
     boolean_setting("spread", false, "draw in proportion to rank instead of taking the best"),
-    number_setting("tolerance", 0.0, {0.0, 1.0},
-                   "targets within this of the best rank keep their configured order; 0 is off"),
+    number_setting(
+        "tolerance", 0.0, {0.0, 1.0},
+        "targets within this of the best health score go first, in configured order; 0 is off"),
     number_setting("cheapest_within", 0.0, {0.0, 1.0},
-                   "among targets within this of the best rank the cheapest goes first; 0 is off"),
+                   "targets within this of the best health score go first, by price; 0 is off"),
 };
 
 struct WeightedHealth {
@@ -51,7 +51,8 @@ struct WeightedHealth {
     uint32_t index;
     uint32_t tier;
     uint32_t position;
-    double rank;
+    double score;
+    double rank;  // weight x score, weights relative to the tier's largest
     int64_t cost;
   };
   using Iterator = std::vector<Row>::iterator;
@@ -69,7 +70,8 @@ struct WeightedHealth {
       // An unknown cost is dearer than any known one.
       int64_t cost = c.estimated_cost_nano_usd;
       if (cost < 0) cost = std::numeric_limits<int64_t>::max();
-      rows_.push_back({i, c.target->tier, c.position, weight * c.health_score, cost});
+      rows_.push_back(
+          {i, c.target->tier, c.position, c.health_score, weight * c.health_score, cost});
     }
   }
 
@@ -78,20 +80,23 @@ struct WeightedHealth {
     if (spread_) {
       draw(first, last, draws);
     } else if (cheapest_within_ > 0) {
-      std::sort(first, near(first, last, cheapest_within_), [](const Row& a, const Row& b) {
+      std::sort(first, nearest(first, last, cheapest_within_), [](const Row& a, const Row& b) {
         return std::tuple(a.cost, a.position) < std::tuple(b.cost, b.position);
       });
     } else if (tolerance_ > 0) {
-      std::sort(first, near(first, last, tolerance_),
+      std::sort(first, nearest(first, last, tolerance_),
                 [](const Row& a, const Row& b) { return a.position < b.position; });
     }
   }
 
-  // The end of those whose rank is within `difference` of the first one's. A hair more, so that
-  // 0.95 is within 0.05 of 1 in binary too.
-  static Iterator near(Iterator first, Iterator last, double difference) {
-    double least = first->rank - difference - 1e-9;
-    return std::find_if(first, last, [&](const Row& r) { return r.rank < least; });
+  // Brings those whose score is within `difference` of the best one's to the front, the others keep
+  // their order behind; the end of those. A hair more, so that 0.95 is within 0.05 of 1 in binary
+  // too.
+  static Iterator nearest(Iterator first, Iterator last, double difference) {
+    double best = 0;
+    for (auto it = first; it != last; ++it) best = std::max(best, it->score);
+    const double least = best - difference - 1e-9;
+    return std::stable_partition(first, last, [&](const Row& r) { return r.score >= least; });
   }
 
   // Drawn one after the other in proportion to rank; those of rank 0 stay behind, in order.

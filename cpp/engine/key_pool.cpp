@@ -40,7 +40,7 @@ std::string_view name_of(KeyReason reason) {
   return "unknown";
 }
 
-KeyPool::KeyPool(std::vector<KeySettings> keys, KeyOrder order, uint64_t seed)
+KeyPool::KeyPool(const std::vector<KeySettings>& keys, KeyOrder order, uint64_t seed)
     : order_(order), random_(seed) {
   for (const KeySettings& settings : keys) {
     Key& key = keys_.emplace_back();

@@ -63,7 +63,7 @@ class KeyPool {
     Instant until = Instant::never();    // else when one may be; never: nobody knows
   };
 
-  KeyPool(std::vector<KeySettings> keys, KeyOrder order, uint64_t seed);
+  KeyPool(const std::vector<KeySettings>& keys, KeyOrder order, uint64_t seed);
 
   size_t size() const { return keys_.size(); }
   // Peeks. `excluded` lists keys this request may not use again.

@@ -116,7 +116,8 @@ void Conductor::feed(relay::Event event) {
     relay::Event next = std::move(events_.front());
     events_.pop_front();
     actions_.clear();
-    relay_.handle(std::move(next), io::now(), actions_);
+    now_ = io::now();
+    relay_.handle(std::move(next), now_, actions_);
     for (relay::Action& action : actions_) {
       std::visit([this](auto& what) { carry_out(what); }, action);
     }
@@ -144,7 +145,7 @@ void Conductor::carry_out(relay::Send& send) {
   HttpRequest request = request_to(provider, provider.dialect->head(send.operation, key, ""));
   request.body = std::move(send.body);
   attempts_[send.attempt] = {send.target, send.operation};
-  upstream_.start(exchange_of_attempt(send.attempt), std::move(request), io::now());
+  upstream_.start(exchange_of_attempt(send.attempt), std::move(request), now_);
 }
 
 void Conductor::carry_out(relay::Abort& abort) {
@@ -157,7 +158,7 @@ void Conductor::carry_out(relay::Probe& probe) {
   HttpRequest request =
       request_to(provider, provider.dialect->probe(key_of(probe.provider, probe.key)));
   request.path = plan_.config->providers[probe.provider].health_path;
-  upstream_.start(exchange_of_probe(probe.probe), std::move(request), io::now());
+  upstream_.start(exchange_of_probe(probe.probe), std::move(request), now_);
 }
 
 void Conductor::carry_out(relay::AbortProbe& abort) {

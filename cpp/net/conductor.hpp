@@ -78,6 +78,7 @@ class Conductor final : private UpstreamListener {
   std::unordered_map<AttemptId, Pending> attempts_;
   std::deque<relay::Event> events_;
   relay::Actions actions_;
+  Instant now_;  // of the event whose actions are carried out
   bool feeding_ = false;
 };
 

@@ -59,7 +59,7 @@ CurlUpstream::Exchange CurlUpstream::take_handle() {
   return std::make_unique<CurlExchange>(sockets_, share_, settings_.curl,
                                         [this](CurlExchange& exchange) {
                                           connect_deadlines_.remove(exchange.connect_deadline);
-                                          news_.push_back({exchange.id(), false, {}});
+                                          sent_.push_back(exchange.id());
                                         });
 }
 
@@ -96,7 +96,8 @@ void CurlUpstream::resolved(ExchangeId id, const Resolved& where) {
 }
 
 void CurlUpstream::abort(ExchangeId id) {
-  std::erase_if(news_, [id](const News& news) { return news.exchange == id; });
+  std::erase(sent_, id);
+  std::erase_if(ended_, [id](const Ended& ended) { return ended.exchange == id; });
   release(id);
 }
 
@@ -121,7 +122,7 @@ void CurlUpstream::collect() {
 
 void CurlUpstream::end(ExchangeId id, HttpReply&& reply) {
   release(id, reply.end == TransportEnd::complete);
-  news_.push_back({id, true, std::move(reply)});
+  ended_.push_back({id, std::move(reply)});
 }
 
 // Removing a handle that is under way closes its connection; one that is complete goes to the pool.
@@ -149,14 +150,17 @@ void CurlUpstream::tell_later() {
   });
 }
 
+// Who is told of an end may abort others; what has been sent must be known by then.
 void CurlUpstream::tell() {
-  while (!news_.empty()) {
-    News news = std::move(news_.front());
-    news_.pop_front();
-    if (news.ended) {
-      listener_.on_end(news.exchange, std::move(news.reply));
+  while (!sent_.empty() || !ended_.empty()) {
+    if (!sent_.empty()) {
+      ExchangeId id = sent_.front();
+      sent_.pop_front();
+      listener_.on_sent(id);
     } else {
-      listener_.on_sent(news.exchange);
+      Ended ended = std::move(ended_.front());
+      ended_.pop_front();
+      listener_.on_end(ended.exchange, std::move(ended.reply));
     }
   }
 }

@@ -38,9 +38,8 @@ class CurlUpstream final : public Upstream {
 
  private:
   using Exchange = std::unique_ptr<CurlExchange>;
-  struct News {
+  struct Ended {
     ExchangeId exchange;
-    bool ended;  // else: sent
     HttpReply reply;
   };
 
@@ -67,7 +66,8 @@ class CurlUpstream final : public Upstream {
   CURLSH* share_ = nullptr;
   std::unordered_map<ExchangeId, Exchange> active_;
   std::vector<Exchange> idle_;
-  std::deque<News> news_;
+  std::deque<ExchangeId> sent_;  // to be told, before any end
+  std::deque<Ended> ended_;
   Deadlines<ExchangeId> connect_deadlines_;
   io::Timer curl_timer_;
   io::Timer connect_timer_;

@@ -7,6 +7,14 @@ namespace keel::relay {
 
 namespace {
 
+// Clients' SDKs ignore a delay beyond a minute and ask again at once, unless told not to.
+constexpr Duration kLongestSdkDelay = seconds(60);
+
+void ask_back_after(Answer& answer, Duration delay) {
+  answer.retry_after = delay;
+  if (delay > kLongestSdkDelay) answer.should_retry = false;
+}
+
 Answer failure(AnswerKind kind, int status, std::string code, std::string message) {
   Answer out;
   out.kind = kind;
@@ -48,7 +56,7 @@ Answer rate_limited(const std::string& account, const engine::Allowance& allowan
         "the request needs more tokens than account \"" + account + "\" may use in a minute");
   Answer out = failure(AnswerKind::rate_limited, 429, "rate_limited",
                        "account \"" + account + "\" is over its rate limit");
-  out.retry_after = allowance.retry_after;
+  ask_back_after(out, allowance.retry_after);
   return out;
 }
 
@@ -93,7 +101,7 @@ Answer no_target(const Engines& engines, const Survey& survey, Instant now) {
                        throttled && temporary ? "rate_limited" : "no_target_available",
                        "no target can take this request now (" + why + ")");
   Earliest earliest = earliest_of(survey);
-  if (earliest.at != Instant::never()) out.retry_after = remaining(earliest.at, now);
+  if (earliest.at != Instant::never()) ask_back_after(out, remaining(earliest.at, now));
   return out;
 }
 

@@ -35,6 +35,7 @@ struct Attempt {
   Outcome outcome;
   Body reply;
   bool reused_connection = false;
+  bool given_up = false;  // by us: a limit passed
   Verdict verdict;
 };
 

@@ -9,10 +9,15 @@ namespace keel::relay {
 
 namespace {
 
-// Policies have a say in what is answered, so their revisions are part of what an answer is kept
-// under.
-std::string policy_chain(const RoutePolicies& policies) {
+// What has a say in who answers is part of what an answer is kept under: the policies and their
+// revisions, and the target a client named. Who asks for one model must not be given what another
+// said to somebody who asked for that one.
+std::string chosen_by(const Engines& engines, const Call& call) {
+  const RoutePolicies& policies = engines.routes[call.route].policies;
+  const auto& targets = engines.config->routes[call.route].targets;
   std::string out;
+  if (call.requested)
+    out += "asked/" + engines.config->targets[targets[*call.requested].target].name + ';';
   auto add = [&](const policy::Policy* policy) {
     if (!policy) return;
     const policy::Description& d = policy->description();
@@ -25,10 +30,9 @@ std::string policy_chain(const RoutePolicies& policies) {
 }
 
 engine::CacheKey identity(const Engines& engines, const Call& call, TargetIndex target) {
-  const RouteEngines& route = engines.routes[call.route];
   return wire::identity_of(call.request.tenant, call.request.facts.operation,
                            engines.config->targets[target].name, call.canonical.view(),
-                           policy_chain(route.policies))
+                           chosen_by(engines, call))
       .bytes;
 }
 
@@ -50,6 +54,7 @@ CacheLook look_into_cache(Engines& engines, Call& call, Instant now) {
   call.canonical = Body::take(std::move(*canonical));
   if (call.request.no_cache) return {nullptr, "bypass", "the caller wants a fresh answer"};
   for (const RouteTarget& entry : route.targets) {
+    if (entry.downgrade_only && call.request.no_downgrade) continue;
     const auto* reply = engines.cache.find(identity(engines, call, entry.target),
                                            call.canonical.view(), call.request.max_age, now);
     if (!reply) continue;
@@ -63,8 +68,8 @@ namespace {
 
 Duration lifetime(Engines& engines, Call& call, TargetIndex target, Instant now) {
   RouteEngines& route = engines.routes[call.route];
-  const RouteCache& config = *engines.config->routes[call.route].cache;
-  if (!route.policies.ttl) return Duration::zero();
+  const std::optional<RouteCache>& config = engines.config->routes[call.route].cache;
+  if (!config || !route.policies.ttl) return Duration::zero();
   keel_request request{};
   request.struct_size = sizeof request;
   request.route = policy::text_of(engines.config->routes[call.route].name);
@@ -78,7 +83,7 @@ Duration lifetime(Engines& engines, Call& call, TargetIndex target, Instant now)
   question.request = &request;
   question.target = &engines.targets[target].described;
   const Span text = call.request.facts.first_message_text;
-  if (config.ttl.allow_text && !text.empty())
+  if (config->ttl.allow_text && !text.empty())
     question.first_message =
         policy::text_of(call.request.body.view().substr(text.offset, text.length));
   int64_t ttl_ns = 0;
@@ -86,7 +91,7 @@ Duration lifetime(Engines& engines, Call& call, TargetIndex target, Instant now)
   if (answer.answered == policy::Answered::failed)
     engines.metrics.policy_error(route.policies.ttl->description().id);
   if (!answer) return Duration::zero();
-  return scaled({ttl_ns}, 1.0 - config.jitter * engines.random.unit());
+  return scaled({ttl_ns}, 1.0 - config->jitter * engines.random.unit());
 }
 
 }  // namespace

@@ -122,13 +122,14 @@ Next Life::choose(Call& call) {
   if (remaining(call.deadline, now_) <= Duration::zero())
     return answer(call, deadline_exceeded(engines_, call));
   const Survey seen = survey(engines_, call, now_);
-  const Plan planned = plan(engines_, call, seen, actions_, now_);
+  const Plan planned = plan(engines_, call, seen, actions_);
   if (planned.refused) return answer(call, policy_refused(*planned.refused));
   if (planned.order.empty()) return nowhere(call, seen);
   Funding funding = fund(engines_, call, seen, planned, actions_, now_);
   if (funding.refused) return answer(call, policy_refused(*funding.refused));
   if (!funding.candidate) {
     tell_budget_exhausted(engines_, call, funding, actions_, now_);
+    if (call.tries > 0) return Next::respond;  // no retry; the client gets the upstream's error
     return answer(call, budget_exceeded(engines_, call, funding, now_));
   }
   call.attempt = take(engines_, call, seen, funding, actions_, now_);
@@ -179,6 +180,7 @@ void Life::finished(Call& call, Outcome outcome, Body reply, bool reused_connect
 
 void Life::give_up(Call& call, Outcome outcome) {
   actions_.push_back(Abort{call.attempt->id});
+  call.attempt->given_up = true;
   finished(call, std::move(outcome), {}, false);
 }
 
@@ -346,6 +348,7 @@ void Life::cancel(Call& call) {
 // The attempt in flight is closed and settled, and nothing follows it.
 void Life::withdraw(Call& call, Outcome outcome) {
   actions_.push_back(Abort{call.attempt->id});
+  call.attempt->given_up = true;
   call.attempt->outcome = std::move(outcome);
   classify(call);
   settle(call);

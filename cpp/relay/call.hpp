@@ -41,12 +41,13 @@ struct Call {
   Duration patience_left;
   Duration exhausted_wait_left;
 
-  std::vector<CandidateState> candidates;  // one per target of the route
-  std::optional<uint32_t> requested;       // the candidate the client named
-  std::optional<uint32_t> pinned;          // the candidate the next choose tries first
-  std::optional<uint32_t> previous;        // where the last attempt went
-  int64_t context_needed_over = 0;         // a target said its context was too small
-  int max_sends = 0;                       // of the route it came in by, wherever it goes on
+  std::vector<CandidateState> candidates;        // one per target of the route
+  std::optional<uint32_t> requested;             // the candidate the client named
+  std::optional<uint32_t> pinned;                // the candidate the next choose tries first
+  std::optional<uint32_t> previous;              // where the last attempt went
+  int64_t context_needed_over = 0;               // a target said its context was too small
+  std::vector<std::string_view> refused_models;  // content or context: not again, on any route
+  int max_sends = 0;                             // of the route it came in by, wherever it goes on
   int sends = 0;
   int tries = 0;
 

@@ -35,7 +35,7 @@ engine::KeyPool make_pool(const ProviderConfig& provider, uint64_t seed) {
   for (const KeyConfig& key : provider.keys) keys.push_back(key.settings);
   // A provider that asks for none still cools down and is benched: one nameless key stands for it.
   if (keys.empty()) keys.emplace_back();
-  return engine::KeyPool(std::move(keys), provider.key_order, seed);
+  return engine::KeyPool(keys, provider.key_order, seed);
 }
 
 keel_target describe(const Config& config, const TargetConfig& target) {
@@ -132,6 +132,12 @@ Engines::Engines(std::shared_ptr<const Config> given, PolicySet policies, uint64
 
 void tell(Actions& actions, Notice::Kind kind, std::string subject, std::string text) {
   actions.push_back(Tell{{kind, std::move(subject), std::move(text)}});
+}
+
+bool once_a_minute(std::optional<Instant>& last, Instant now) {
+  if (last && elapsed(*last, now) < minutes(1)) return false;
+  last = now;
+  return true;
 }
 
 void breaker_moved(Engines& engines, TargetIndex index, Actions& actions, Instant now) {

@@ -70,6 +70,7 @@ struct TargetEngines {
   keel_latency first_token{};
   keel_latency output_token{};
   Instant latencies_read_at = Instant{INT64_MIN};
+  std::optional<Instant> overrun;  // when notice of one was given last
   keel_target described{};  // the fixed half of what policies see; tier and weight are the route's
 };
 
@@ -87,8 +88,7 @@ struct RouteEngines {
   std::vector<engine::Quantiles> output_tokens;  // per target of the route
   std::vector<keel_target> described;            // with the route's tier and weight
   RoutePolicies policies;
-  bool downgrading = false;
-  int64_t downgrade_told = INT64_MIN;  // the budget window in which it was told last
+  std::optional<Instant> failure;  // when notice of a policy's failure was given last
 };
 
 struct AccountEngines {
@@ -96,6 +96,7 @@ struct AccountEngines {
   std::optional<AccountIndex> ledger;  // its account in the budget, if it has one
   int64_t alerted_window = -1;         // events once per window
   int64_t exhausted_window = -1;
+  bool downgrading = false;  // beyond its alert share, and cheaper models stand in
 };
 
 struct PendingProbe {
@@ -126,7 +127,6 @@ struct Engines {
   std::unordered_map<ProbeId, PendingProbe> probes;
   AttemptId next_attempt = 1;
   ProbeId next_probe = 1;
-  std::unordered_map<std::string, Instant> policy_failure_told;
   int64_t wall_offset_ns = 0;  // unix time minus our own clock
   Metrics metrics;
 
@@ -154,5 +154,7 @@ void arm_ledger(Engines& engines);
 void arm_revival(Engines& engines, ProviderIndex provider);
 
 void tell(Actions& actions, Notice::Kind kind, std::string subject, std::string text);
+// For what has no window of its own: true, and noted, unless there was notice within a minute.
+bool once_a_minute(std::optional<Instant>& last, Instant now);
 
 }  // namespace keel::relay

@@ -1,7 +1,6 @@
 #include "relay/funding.hpp"
 
 #include "relay/engines.hpp"
-#include "relay/telling.hpp"
 
 #include <algorithm>
 
@@ -90,9 +89,12 @@ std::vector<uint32_t> advised(Engines& engines, const Call& call, const Survey& 
   policy::Decision decision = route.policies.cost->advise(
       request, preferred_shown, list, tightest_budget(engines, call, now), answer);
   if (decision.answered == policy::Answered::refuse) funding.refused = decision.text;
-  if (decision.answered == policy::Answered::failed)
-    note_policy_failure(engines, route.policies.cost->description().id, decision.text, actions,
-                        now);
+  if (decision.answered == policy::Answered::failed) {
+    const std::string& id = route.policies.cost->description().id;
+    engines.metrics.policy_error(id);
+    if (once_a_minute(route.failure, now))
+      tell(actions, Notice::Kind::policy_failed, id, decision.text);
+  }
   if (!decision) return out;
   const auto& ceiling = survey.candidates[preferred].estimated;
   for (uint32_t i : answer) {

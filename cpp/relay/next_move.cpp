@@ -45,7 +45,7 @@ Move after_throttling(const Situation& s) {
   if (s.elsewhere_same_model) return {Kind::same_model, {}, false, "the same model elsewhere"};
   Duration asked = s.cooldown.value_or(backoff(s, s.backoff.throttled_scale));
   Duration wait = engine::spread_server_delay(asked, s.unit);
-  if (!s.stop_target && asked <= s.patience_left && asked <= kLongestWait &&
+  if (s.here_then && !s.stop_target && asked <= s.patience_left && asked <= kLongestWait &&
       wait + kMinUseful <= s.time_left && !last_send_is_kept)
     return {Kind::here, wait, true, "wait as asked"};
   return leave(s, s.elsewhere ? "another target" : "nobody else");
@@ -70,6 +70,9 @@ Move next_move(const Situation& s) {
       return after_throttling(s);
     case Class::provider_overload:
       return s.sole ? after_throttling(s) : leave(s, "another provider");
+    case Class::exhausted:
+      return s.other_key_now ? Move{Kind::here, {}, false, "a key of another account"}
+                             : leave(s, "another target");
     case Class::key_dead:
       return s.other_key_now ? Move{Kind::here, {}, false, "one other key"}
                              : leave(s, "no other key");

@@ -18,13 +18,14 @@ inline constexpr Duration kLongestWait = seconds(120);
 
 struct Situation {
   Class cls = Class::transient;
-  bool stop_target = false;      // x-should-retry: false
-  bool safe_to_repeat = true;    // false: side effects, and it may have been billed
-  bool sole = false;             // the target is the only one on every route that names it
-  int attempts_here = 1;         // made at this target in this request, the failed one included
-  bool here_now = false;         // the same target could be taken now (with another key if need be)
-  bool other_key_now = false;    // ... with a key other than the one that failed
-  bool elsewhere = false;        // another target of the route could be taken now
+  bool stop_target = false;    // x-should-retry: false
+  bool safe_to_repeat = true;  // false: side effects, and it may have been billed
+  bool sole = false;           // the target is the only one on every route that names it
+  int attempts_here = 1;       // made at this target in this request, the failed one included
+  bool here_now = false;       // the same target could be taken now (with another key if need be)
+  bool here_then = true;       // ... or once it is left alone for a while: its breaker is not open
+  bool other_key_now = false;  // ... with a key other than the one that failed
+  bool elsewhere = false;      // another target of the route could be taken now
   bool fresh_elsewhere = false;  // ... one that has not failed this request yet
   bool elsewhere_same_model = false;
   bool fallback_on_policy = false;

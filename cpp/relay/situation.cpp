@@ -50,7 +50,6 @@ void rule_out(const Engines& engines, Call& call, Instant now) {
   const ModelConfig& model = engines.model_of(target);
   const RouteConfig& route = engines.config->routes[call.route];
   CandidateState& state = call.candidates[here];
-  auto same_model = [&](TargetIndex t) { return engines.model_of(t).name == model.name; };
 
   if (call.last.stop_target) state.over = true;
   // What a 429 asks for binds the key, which is cooling; any other delay binds the target.
@@ -65,10 +64,10 @@ void rule_out(const Engines& engines, Call& call, Instant now) {
       break;
     case Class::context:
       call.context_needed_over = std::max(call.context_needed_over, model.context_tokens);
-      rule_out_where(engines, call, same_model);
+      call.refused_models.push_back(model.name);
       break;
     case Class::policy:
-      rule_out_where(engines, call, same_model);
+      call.refused_models.push_back(model.name);
       break;
     case Class::provider_overload:
       rule_out_overloaded(engines, call, target);
@@ -83,8 +82,7 @@ void rule_out(const Engines& engines, Call& call, Instant now) {
           return engines.config->targets[t].provider == provider;
         });
       break;
-    case Class::key_model_denied:
-      call.spent_keys.push_back({provider, *call.last_key});
+    case Class::key_model_denied:  // the key pool knows; the key is good for other models
       state.avoid = true;
       break;
     default:
@@ -123,6 +121,10 @@ Situation situation_of(Engines& engines, const Call& call, const Survey& survey,
   out.sole = engines.config->targets[survey.candidates[here].target].sole;
   out.attempts_here = state.attempts;
   out.here_now = survey.candidates[here].eligible();
+  const TargetEngines& target = engines.targets[survey.candidates[here].target];
+  out.here_then = !state.over && target.breaker.state() != engine::Breaker::State::open &&
+                  target.retries.would_grant(now) &&
+                  engines.routes[call.route].extra_sends.would_grant(now);
   // What was throttled or refused is cooling, spent or dead by now, so whatever is left is another.
   out.other_key_now = out.here_now;
   for (const Candidate& c : survey.candidates) {

@@ -4,7 +4,6 @@
 #include "relay/engines.hpp"
 #include "relay/funding.hpp"
 #include "relay/taking.hpp"
-#include "relay/telling.hpp"
 
 #include <algorithm>
 
@@ -31,7 +30,9 @@ Removed for_this_request(const Engines& engines, const Call& call, const Candida
   const CandidateState& state = call.candidates[candidate.index];
   const ModelConfig& model = engines.model_of(candidate.target);
   const wire::Facts& facts = call.request.facts;
-  if (state.over) return Removed::over;
+  const auto& refused = call.refused_models;
+  if (state.over || std::find(refused.begin(), refused.end(), model.name) != refused.end())
+    return Removed::over;
   if (lacks(model, facts)) return Removed::capability;
   if (model.context_tokens > 0 && (facts.input_tokens_estimate > model.context_tokens ||
                                    model.context_tokens <= call.context_needed_over))
@@ -262,7 +263,7 @@ std::vector<uint32_t> presentable(const Call& call, const Survey& survey) {
 
 }  // namespace
 
-Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions, Instant now) {
+Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions) {
   Plan out;
   std::vector<uint32_t> shown = presentable(call, survey);
   if (shown.empty()) return out;
@@ -290,8 +291,10 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
       return out;
     }
     if (decision.answered == policy::Answered::failed) {
-      note_policy_failure(engines, route.policies.routing->description().id, decision.text, actions,
-                          now);
+      const std::string& id = route.policies.routing->description().id;
+      engines.metrics.policy_error(id);
+      if (once_a_minute(route.failure, Instant{survey.request.now_ns}))
+        tell(actions, Notice::Kind::policy_failed, id, decision.text);
       answer = engine::PolicyAnswer::failed;
     } else if (decision) {
       answer = engine::PolicyAnswer::ordered;
@@ -299,6 +302,11 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
     }
   }
   for (uint32_t i : engine::make_plan(standings, answer, order)) out.order.push_back(shown[i]);
+  // A policy knows what the client named; the host's own order begins there too.
+  auto named = std::find(out.order.begin(), out.order.end(), call.requested.value_or(UINT32_MAX));
+  if (!out.by_policy && named != out.order.end() &&
+      !survey.candidates[out.order.front()].recovering)
+    std::rotate(out.order.begin(), named, named + 1);
   if (call.pinned && survey.candidates[*call.pinned].eligible()) {
     std::erase(out.order, *call.pinned);
     out.order.insert(out.order.begin(), *call.pinned);

@@ -50,7 +50,7 @@ struct Plan {
   std::optional<std::string> refused;
   bool by_policy = false;
 };
-Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions, Instant now);
+Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions);
 
 // Output tokens this route's model usually gives: the learned p95 per choice, at first the smaller
 // of what was asked for and 1,000.

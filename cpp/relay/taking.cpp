@@ -1,6 +1,7 @@
 #include "relay/taking.hpp"
 
 #include "relay/engines.hpp"
+#include "relay/next_move.hpp"
 #include "relay/telling.hpp"
 
 #include <algorithm>
@@ -64,7 +65,9 @@ Duration attempt_limit(const Engines& engines, const Call& call, const Survey& s
   Duration floor = kLongestUnhurried;
   if (auto usual = usual_time(engines, survey, survey.candidates[candidate].target, now))
     floor = std::max(floor, *usual * 3);
-  return std::min(left / 2, floor);
+  // What is left for the other must be of use to it, else this one may take it all.
+  const Duration limit = std::min(left / 2, floor);
+  return left - limit < kMinUseful ? left : limit;
 }
 
 Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& funding,
@@ -136,7 +139,7 @@ void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptR
     record.posted = cost.value_or(attempt.held);
     record.estimated = !cost;
     budget.settle(attempt.hold, record.posted);
-    if (record.posted > attempt.held)
+    if (record.posted > attempt.held && once_a_minute(engines.targets[attempt.target].overrun, now))
       tell(actions, Notice::Kind::overrun, record.provider + "/" + record.model,
            "billed " + to_usd_text(record.posted) + " USD where at most " +
                to_usd_text(attempt.held) + " was to be expected");
@@ -165,6 +168,7 @@ void settle_key(Engines& engines, Call& call, const Attempt& attempt, Actions& a
   const auto& lease = *attempt.key;
   keys.give_back(lease, tokens_used(attempt), attempt.sent.has_value(), now);
   const std::string subject = key_subject(engines, index, lease.key);
+  bool news = false;  // requests that were under way together learn of the same end
   switch (attempt.verdict.cls) {
     case Class::ok:
     case Class::policy:
@@ -173,24 +177,21 @@ void settle_key(Engines& engines, Call& call, const Attempt& attempt, Actions& a
     case Class::throttled_key:
       call.last_cooldown = keys.throttle(lease.key, lease.model, attempt.outcome.hint.after, now);
       break;
-    case Class::exhausted: {
-      // Requests under way together meet the same end of the quota: it is told once.
-      const bool known = keys.barred(lease.key, lease.model, now) == engine::KeyReason::exhausted;
+    case Class::exhausted:
+      news = keys.barred(lease.key, lease.model, now) != engine::KeyReason::exhausted;
       keys.bench(lease.key, attempt.outcome.hint.after, now);
-      if (!known)
+      if (news)
         tell(actions, Notice::Kind::key_benched, subject,
              "quota or credit is exhausted: " + attempt.outcome.message);
       break;
-    }
-    case Class::key_dead: {
-      const bool known = keys.dead(lease.key);
+    case Class::key_dead:
+      news = !keys.dead(lease.key);
       keys.kill(lease.key, now);
       arm_revival(engines, index);
-      if (!known)
+      if (news)
         tell(actions, Notice::Kind::key_dead, subject,
              "the provider refuses it: " + attempt.outcome.message);
       break;
-    }
     case Class::key_model_denied:
       keys.deny(lease.key, lease.model, now);
       break;
@@ -201,7 +202,13 @@ void settle_key(Engines& engines, Call& call, const Attempt& attempt, Actions& a
 
 // A time limit that cut a target short of the time it usually takes says nothing about its health:
 // otherwise one client's small deadlines would open the breaker for everybody.
-bool cut_short(const TargetEngines& target, const Attempt& attempt, Instant now) {
+bool cut_short(const Engines& engines, const Call& call, const Attempt& attempt, Instant now) {
+  const TargetEngines& target = engines.targets[attempt.target];
+  if (attempt.verdict.cls == Class::not_sent && attempt.given_up) {
+    const RouteConfig& route = engines.config->routes[call.route];
+    const Duration unhurried = route.attempt_timeout.value_or(route.timeout / 2);
+    return elapsed(attempt.started, now) < std::min(engines.config->connect_timeout, unhurried);
+  }
   if (attempt.verdict.cls != Class::silent || attempt.outcome.ended != Ended::silent) return false;
   const Duration ran = elapsed(attempt.sent.value_or(attempt.started), now);
   const engine::Latency& replies = target.health.reply_time();
@@ -221,7 +228,7 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
   const Duration took = elapsed(attempt.started, now);
   const bool slow = answered && took > kLongestUnhurried;
   Effect effect = attempt.verdict.effect;
-  if (cut_short(target, attempt, now)) effect = Effect::neutral;
+  if (cut_short(engines, call, attempt, now)) effect = Effect::neutral;
 
   if (config.sole && effect != Effect::neutral) {
     call.sole_result = Call::SoleResult{attempt.target, attempt.permit.epoch, effect, slow};

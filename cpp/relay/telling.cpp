@@ -165,33 +165,21 @@ void observe(Engines& engines, const Call& call, const Attempt& attempt,
 
 void note_downgrade(Engines& engines, Call& call, const Funding& funding, Actions& actions,
                     Instant now) {
-  if (!funding.downgraded.empty()) call.downgraded = funding.downgraded;
-  if (call.request.no_downgrade) return;  // an opt-out says nothing about the route
-  RouteEngines& route = engines.routes[call.route];
-  const bool downgrading = !funding.downgraded.empty();
-  if (downgrading == route.downgrading) return;
-  // The window of the account that is asked first stands for all: what it is for is not to repeat.
-  const auto& budget = engines.config->accounts[call.accounts.front()].budget;
-  const int64_t window = engine::window_number(budget ? budget->window : engine::BudgetWindow::day,
-                                               engines.unix_ns(now));
-  const std::string& name = engines.config->routes[call.route].name;
-  if (downgrading && route.downgrade_told != window) {
-    route.downgrade_told = window;
-    route.downgrading = true;
-    tell(actions, Notice::Kind::downgrade_began, name, funding.downgraded);
-  } else if (!downgrading && route.downgrade_told != window) {
-    route.downgrading = false;
-    tell(actions, Notice::Kind::downgrade_ended, name, "requests go where they are meant to again");
+  call.downgraded = funding.downgraded;
+  for (AccountIndex index : call.accounts) {
+    const AccountConfig& config = engines.config->accounts[index];
+    AccountEngines& account = engines.accounts[index];
+    if (!config.budget) continue;
+    const double share = engines.budget.spent_share(*account.ledger, engines.unix_ns(now));
+    const bool low = share * 100.0 >= config.budget->alert_percent;
+    if (low && !account.downgrading && !funding.downgraded.empty()) {
+      account.downgrading = true;
+      tell(actions, Notice::Kind::downgrade_began, config.name, funding.downgraded);
+    } else if (!low && account.downgrading) {
+      account.downgrading = false;
+      tell(actions, Notice::Kind::downgrade_ended, config.name, "the budget has room again");
+    }
   }
-}
-
-void note_policy_failure(Engines& engines, const std::string& id, const std::string& text,
-                         Actions& actions, Instant now) {
-  engines.metrics.policy_error(id);
-  auto [told, first] = engines.policy_failure_told.emplace(id, now);
-  if (!first && elapsed(told->second, now) < minutes(1)) return;
-  told->second = now;
-  tell(actions, Notice::Kind::policy_failed, id, text);
 }
 
 void tell_budget_exhausted(Engines& engines, const Call& call, const Funding& funding,

@@ -28,12 +28,10 @@ std::string key_subject(const Engines& engines, ProviderIndex provider, KeyIndex
 // Tells a learning policy how an attempt ended.
 void observe(Engines& engines, const Call& call, const Attempt& attempt,
              const AttemptRecord& record, Instant now);
-// Into the answer; and as an event when downgrades begin and end, each once per window.
+// Which model stands in for which in this attempt; an account that begins to downgrade, or ends it
+// in a new window, is told of once.
 void note_downgrade(Engines& engines, Call& call, const Funding& funding, Actions& actions,
                     Instant now);
-// A policy that failed: counted every time, told at most once a minute.
-void note_policy_failure(Engines& engines, const std::string& id, const std::string& text,
-                         Actions& actions, Instant now);
 void tell_budget_exhausted(Engines& engines, const Call& call, const Funding& funding,
                            Actions& actions, Instant now);
 

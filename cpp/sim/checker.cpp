@@ -3,16 +3,13 @@
 #include "sim/simulator.hpp"
 
 #include <algorithm>
-#include <cstdio>
 
 namespace keel::sim {
 
 namespace {
 
-constexpr Duration kAnswerSlack = milliseconds(100);
 constexpr Duration kLongestGap = seconds(132);
 constexpr Duration kLongestServerDelay = minutes(10);
-constexpr size_t kViolationsKept = 20;
 
 // The delay a provider stated, as the checker knows it from the fault, not from the relay.
 bool states_a_delay(Fault fault) {
@@ -34,27 +31,16 @@ bool Checker::Load::overdrawn() const {
 
 void Checker::attach(const Simulator& simulator, const relay::Config& config) {
   simulator_ = &simulator;
-  config_ = &config;
+  config_ = held_to_ ? held_to_.get() : &config;
   targets_.resize(config.targets.size(), {{}, {}, {.floor = -1}});
-  for (const relay::RouteConfig& route : config.routes) {
+  trials_.resize(config.targets.size());
+  for (const relay::RouteConfig& route : config_->routes) {
     routes_.push_back({{}, {}, route.retry.extra_sends});
     for (const relay::RouteTarget& entry : route.targets)  // the first route that names it
       if (targets_[entry.target].settings.floor < 0)
         targets_[entry.target].settings = route.retry.retry_budget;
   }
   admitted_.resize(config.accounts.size());
-}
-
-template <typename What>
-void Checker::check(bool holds, const char* invariant, What what, Instant now) {
-  ++checks_;
-  if (holds || violations_.size() >= kViolationsKept) return;
-  char when[48];
-  std::snprintf(when, sizeof when, " at %.6f s: ", static_cast<double>(now.ns) / 1e9);
-  if constexpr (std::is_invocable_v<What>)
-    violations_.push_back(invariant + std::string(when) + what());
-  else
-    violations_.push_back(invariant + std::string(when) + what);
 }
 
 const std::string& Checker::scope_of(ProviderIndex provider, KeyIndex key) const {
@@ -101,7 +87,15 @@ void Checker::send(const relay::Send& send, const Exchange& exchange, Instant no
   call.tried.insert(send.target);
   call.last_target = send.target;
   call.last_key = send.key;
-  asks_.emplace(send.attempt, Ask{send.call, send.target, send.key, exchange, false});
+  Ask ask{send.call, send.target, send.key, exchange, send.max_output_tokens.has_value()};
+  const auto& breaker = simulator_->relay().engines().targets[send.target].breaker;
+  ask.trial = breaker.state() == engine::Breaker::State::half_open;
+  if (ask.trial) {
+    check(
+        ++trials_[send.target] <= config_->breaker.half_open_in_flight, "C1",
+        [&] { return "too many trials at " + config_->targets[send.target].name; }, now);
+  }
+  asks_.emplace(send.attempt, std::move(ask));
 }
 
 void Checker::check_send(const relay::Send& send, Watched& call, Instant now) {
@@ -195,14 +189,23 @@ void Checker::sent(AttemptId attempt, Instant) {
   call->second.true_bill += bill;
 }
 
-void Checker::finished(AttemptId attempt, const Exchange& exchange, Instant now) {
+void Checker::forget(const Ask& ask) {
+  if (ask.trial) --trials_[ask.target];
+}
+
+void Checker::finished(AttemptId attempt, const Exchange& exchange, const Body& reply,
+                       Instant now) {
   auto found = asks_.find(attempt);
   if (found == asks_.end()) return;
   Ask ask = std::move(found->second);
   asks_.erase(found);
+  forget(ask);
   auto call = calls_.find(ask.call);
   if (call == calls_.end()) return;
   ask.exchange = exchange;
+  const bool whole =
+      (exchange.fault == Fault::none || exchange.fault == Fault::overrun) && !ask.clamped;
+  cache_.replied(reply.view(), call->second.request, call->second.route, ask.target, whole, now);
   learn(ask, call->second, now);
 }
 
@@ -215,10 +218,7 @@ void Checker::learn(const Ask& ask, Watched& call, Instant now) {
   call.last_ended = now;
   call.server_delay.reset();
   call.billed_maybe |= ask.sent && !never_billed(fault);
-  if (ends_the_request(fault) || fault == Fault::none || fault == Fault::no_usage) call.over = true;
-  const bool silent = fault == Fault::silence || fault == Fault::gateway_timeout;
-  if (ends_the_target(fault) && !(silent && config_->routes[call.route].retry.retry_silent))
-    call.targets_over.insert(ask.target);
+  rule_out_where_fault_says(fault, ask, call);
   if (states_a_delay(fault))
     call.server_delay = std::min(*ask.exchange.outcome.hint.after, kLongestServerDelay);
   if (fault == Fault::quota)
@@ -230,11 +230,43 @@ void Checker::learn(const Ask& ask, Watched& call, Instant now) {
     cooling_until_[{target.provider, key, target.model}] = now + minutes(10);
 }
 
+// The "action" column of SEMANTICS A2, as far as it forbids.
+void Checker::rule_out_where_fault_says(Fault fault, const Ask& ask, Watched& call) {
+  const relay::RouteConfig& route = config_->routes[call.route];
+  const relay::TargetConfig& target = config_->targets[ask.target];
+  auto model_of = [&](TargetIndex i) -> const relay::ModelConfig& {
+    return config_->providers[config_->targets[i].provider].models[config_->targets[i].model];
+  };
+  const relay::ModelConfig& model = model_of(ask.target);
+  const bool falls_back = refuses_the_content(fault) && route.fallback_on_content_policy;
+  call.over |= ends_the_request(fault) && !falls_back;
+  const bool silent = fault == Fault::silence || fault == Fault::gateway_timeout;
+  if (ends_the_target(fault) && !(silent && route.retry.retry_silent))
+    call.targets_over.insert(ask.target);
+  if (falls_back || fault == Fault::too_long)
+    for (TargetIndex i = 0; i < config_->targets.size(); ++i) {
+      const int64_t context = model_of(i).context_tokens;
+      const bool no_larger = context > 0 && context <= model.context_tokens;
+      if (model_of(i).name == model.name || (fault == Fault::too_long && no_larger))
+        call.targets_over.insert(i);
+    }
+  if (fault == Fault::overloaded) {
+    const bool several = std::any_of(
+        route.targets.begin(), route.targets.end(), [&](const relay::RouteTarget& entry) {
+          return config_->targets[entry.target].provider != target.provider;
+        });
+    for (const relay::RouteTarget& entry : route.targets)
+      if (several && config_->targets[entry.target].provider == target.provider)
+        call.targets_over.insert(entry.target);
+  }
+}
+
 void Checker::aborted(AttemptId attempt, Instant now) {
   auto found = asks_.find(attempt);
   if (found == asks_.end()) return;
   Ask ask = std::move(found->second);
   asks_.erase(found);
+  forget(ask);
   auto call = calls_.find(ask.call);
   if (call == calls_.end()) return;
   call->second.last_ended = now;
@@ -278,6 +310,8 @@ void Checker::responded(CallId id, const relay::Answer& answer, Instant now) {
       call.true_bill <= posted, "B3",
       [&] { return "billed " + to_usd_text(call.true_bill) + ", posted " + to_usd_text(posted); },
       now);
+  const std::string wrong = cache_.judge(*config_, call.request, call.route, answer, now);
+  check(wrong.empty(), answer.cached ? "H1" : "S1", wrong, now);
   posted_ += posted;
   if (answer.sends > 0 || answer.cached)
     for (AccountIndex account = 0; account < config_->accounts.size(); ++account)
@@ -285,95 +319,6 @@ void Checker::responded(CallId id, const relay::Answer& answer, Instant now) {
         admitted_[account].push_back(call.began);
   deadlines_.erase({call.deadline, id});
   calls_.erase(found);
-}
-
-void Checker::after_event(Instant now) {
-  if (!deadlines_.empty())
-    check(now <= deadlines_.begin()->first + kAnswerSlack, "R3",
-          "a call is still open after its deadline", now);
-  check_breakers(now);
-  check_money(now);
-}
-
-void Checker::check_breakers(Instant now) {
-  const auto& targets = simulator_->relay().engines().targets;
-  for (TargetIndex i = 0; i < targets.size(); ++i) {
-    const engine::Breaker& breaker = targets[i].breaker;
-    check(
-        breaker.trials_in_flight() <= breaker.settings().half_open_in_flight, "C1",
-        [&] { return "too many trials at " + config_->targets[i].name; }, now);
-    check(breaker.permits_returned() <= breaker.permits_given(), "C4", "a permit came back twice",
-          now);
-  }
-}
-
-void Checker::check_money(Instant now) {
-  const auto& engines = simulator_->relay().engines();
-  for (AccountIndex i = 0; i < engines.budget.accounts(); ++i) {
-    const auto totals = engines.budget.totals(i, engines.unix_ns(now));
-    const NanoUsd limit = engines.budget.settings(i).limit;
-    check(
-        totals.posted + totals.held <= limit, "B1",
-        [&] {
-          return engines.budget.settings(i).name + ": " + to_usd_text(totals.posted) +
-                 " posted and " + to_usd_text(totals.held) + " held of " + to_usd_text(limit);
-        },
-        now);
-    check(totals.posted.value >= 0 && totals.held.value >= 0, "B2", "a negative total", now);
-  }
-}
-
-// L1 over what kept its place: in any minute at most the limit and its burst.
-void Checker::check_rates(Instant now) {
-  for (AccountIndex i = 0; i < admitted_.size(); ++i) {
-    const int64_t limit = config_->accounts[i].limits.requests_per_minute;
-    if (limit == 0) continue;
-    std::sort(admitted_[i].begin(), admitted_[i].end());
-    const int64_t burst = engine::Quota::requests_per_minute(limit).burst;
-    size_t first = 0;
-    for (size_t last = 0; last < admitted_[i].size(); ++last) {
-      while (admitted_[i][last] - admitted_[i][first] >= minutes(1)) ++first;
-      check(
-          static_cast<int64_t>(last - first + 1) <= limit + burst + 1, "L1",
-          [&] { return config_->accounts[i].name + " admitted too many requests in a minute"; },
-          now);
-    }
-  }
-}
-
-void Checker::at_rest(Instant now) {
-  const relay::Engines& engines = simulator_->relay().engines();
-  check(calls_.empty(), "R3", "a call was never answered", now);
-  check(simulator_->relay().open_calls() == 0, "L4", "a call is still open", now);
-  check(engines.attempts.empty(), "L4", "an attempt is still in flight", now);
-  check(engines.budget.open_holds() == 0, "L4", "a hold is still open", now);
-  for (TargetIndex i = 0; i < engines.targets.size(); ++i) {
-    const auto& target = engines.targets[i];
-    check(
-        target.in_flight == 0, "L4",
-        [&] { return "in-flight count of " + config_->targets[i].name; }, now);
-    check(
-        target.breaker.permits_given() == target.breaker.permits_returned(), "C4",
-        [&] { return "permits of " + config_->targets[i].name + " are not all back"; }, now);
-  }
-  for (const auto& provider : engines.providers) {
-    check(provider.keys.in_flight() == 0, "L4", "a key lease is still out", now);
-    check(!provider.limits.concurrency || provider.limits.concurrency->in_flight() == 0, "L4",
-          "a provider's concurrency did not return to 0", now);
-  }
-  for (const auto& account : engines.accounts)
-    check(!account.limits.concurrency || account.limits.concurrency->in_flight() == 0, "L4",
-          "an account's concurrency did not return to 0", now);
-  const NanoUsd ledger = engines.budget.lifetime(0).posted;
-  check(
-      ledger == posted_, "B2",
-      [&] {
-        return "the ledger says " + to_usd_text(ledger) + ", the attempts say " +
-               to_usd_text(posted_);
-      },
-      now);
-  check(true_bill_ <= posted_, "B3", "the providers' bill is above what was posted", now);
-  check_rates(now);
 }
 
 }  // namespace keel::sim

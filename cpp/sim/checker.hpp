@@ -1,16 +1,20 @@
 #pragma once
 // The invariants of SEMANTICS section B, checked after every event against books of its own: it
 // sees the traffic between relay and driver and the providers' true behaviour, and trusts no
-// engine's word about itself where it can count.
+// engine's word about itself where it can count. It can be held to another configuration than the
+// relay runs with; that is how its own sight is tested.
 
 #include "relay/events.hpp"
+#include "sim/cache_books.hpp"
 #include "sim/upstream.hpp"
 
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -20,12 +24,16 @@ class Simulator;
 
 class Checker {
  public:
+  // Without `held_to`: the relay's own configuration. With it: targets, routes, accounts and keys
+  // must be the same ones; the numbers may differ.
+  explicit Checker(std::shared_ptr<const relay::Config> held_to = nullptr)
+      : held_to_(std::move(held_to)) {}
   void attach(const Simulator& simulator, const relay::Config& config);
 
   void arrived(const relay::Request& request, Instant now);
   void send(const relay::Send& send, const Exchange& exchange, Instant now);
   void sent(AttemptId attempt, Instant now);
-  void finished(AttemptId attempt, const Exchange& exchange, Instant now);
+  void finished(AttemptId attempt, const Exchange& exchange, const Body& reply, Instant now);
   void aborted(AttemptId attempt, Instant now);
   void probe(const relay::Probe& probe);
   void probed(const relay::Probed& result);
@@ -39,11 +47,16 @@ class Checker {
   uint64_t checks() const { return checks_; }
 
  private:
+  static constexpr size_t kViolationsKept = 20;
+  static constexpr Duration kAnswerSlack = milliseconds(100);
+
   struct Ask {  // one attempt, as the wire saw it
     CallId call = 0;
     TargetIndex target = 0;
     std::optional<KeyIndex> key;
     Exchange exchange;
+    bool clamped = false;
+    bool trial = false;  // of a half-open breaker
     bool sent = false;
   };
   struct Watched {  // one call
@@ -77,7 +90,15 @@ class Checker {
 
   // `what` is a text, or what makes one: most checks hold and need none.
   template <typename What>
-  void check(bool holds, const char* invariant, What what, Instant now);
+  void check(bool holds, const char* invariant, What what, Instant now) {
+    ++checks_;
+    if (holds || violations_.size() >= kViolationsKept) return;
+    if constexpr (std::is_invocable_v<What>)
+      violated(invariant, what(), now);
+    else
+      violated(invariant, what, now);
+  }
+  void violated(const char* invariant, const std::string& what, Instant now);
   std::string story_of(CallId call) const;
   void check_send(const relay::Send& send, Watched& call, Instant now);
   void check_wait(const relay::Send& send, const Watched& call, Instant now);
@@ -90,12 +111,18 @@ class Checker {
   const std::string& scope_of(ProviderIndex provider, KeyIndex key) const;
   RouteIndex route_of(const relay::Request& request) const;
 
+  void forget(const Ask& ask);
+  void rule_out_where_fault_says(Fault fault, const Ask& ask, Watched& call);
+
+  std::shared_ptr<const relay::Config> held_to_;
   const Simulator* simulator_ = nullptr;
   const relay::Config* config_ = nullptr;
   std::unordered_map<CallId, Watched> calls_;
   std::set<std::pair<Instant, CallId>> deadlines_;
   std::unordered_map<AttemptId, Ask> asks_;
   std::vector<Load> targets_;
+  std::vector<int> trials_;  // in flight, per target
+  CacheBooks cache_;
   std::vector<Load> routes_;
   std::set<std::pair<ProviderIndex, KeyIndex>> dead_keys_;
   std::map<std::tuple<ProviderIndex, KeyIndex, uint32_t>, Instant> cooling_until_;

@@ -22,6 +22,7 @@ struct Night {
     std::optional<Instant> cancel_at;
   };
   std::vector<Arrival> arrivals;
+  bool with_policies = false;  // to be run with the policies its configuration names
   uint64_t seed = 0;
 };
 
@@ -30,6 +31,8 @@ Night hostile_night(uint64_t seed, int requests);
 struct NightResult {
   uint64_t requests = 0;
   uint64_t answered = 0;  // with 200
+  uint64_t cached = 0;
+  uint64_t downgraded = 0;
   std::map<std::string, uint64_t> by_kind;
   uint64_t sends = 0;
   uint64_t events = 0;
@@ -38,8 +41,8 @@ struct NightResult {
   std::vector<std::string> violations;
 };
 
-// Runs it through a real Relay with every invariant checked after every event. `policies` may be
-// empty.
+// Runs it through a real Relay with every invariant checked after every event. `policies`: those
+// of the configuration where the night is one with policies, else none.
 NightResult run_night(const Night& night, relay::PolicySet policies = {});
 
 }  // namespace keel::sim

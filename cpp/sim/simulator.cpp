@@ -87,9 +87,9 @@ bool Simulator::still_wanted(const Step& step, Instant told_at) {
     auto found = in_flight_.find(finished->attempt);
     if (found == in_flight_.end()) return false;
     const bool aborted = found->second.aborted;
-    if (!aborted) upstream_.end(found->second.target);
+    if (!aborted && !found->second.scripted) upstream_.end(found->second.target);
     if (checker_ && !aborted)
-      checker_->finished(finished->attempt, found->second.exchange, told_at);
+      checker_->finished(finished->attempt, found->second.exchange, finished->reply, told_at);
     in_flight_.erase(found);
     return !aborted || random_.chance(unkindness_.late_results_per_mille, 1000);
   }
@@ -118,9 +118,7 @@ void Simulator::feed(relay::Event event, Instant now) {
   if (checker_) checker_->after_event(clock_);
 }
 
-void Simulator::carry_out(relay::Send& send) {
-  fold(send.attempt * 31 + send.target);
-  ++sends_;
+Exchange Simulator::draw(const relay::Send& send) {
   const Bounds& bounds = bounds_.at(send.call);
   const relay::TargetConfig& target = config_->targets[send.target];
   const relay::ModelConfig& model = config_->providers[target.provider].models[target.model];
@@ -128,25 +126,35 @@ void Simulator::carry_out(relay::Send& send) {
       bounds.max_out.value_or(model.output_tokens > 0 ? model.output_tokens : 4096));
   int64_t in_bound =
       model.context_tokens > 0 ? std::min(bounds.in_bound, model.context_tokens) : bounds.in_bound;
-  Exchange exchange = upstream_.begin(send, bounds.in, in_bound, each * bounds.choices, now_);
+  return upstream_.begin(send, bounds.in, in_bound, each * bounds.choices, now_);
+}
+
+void Simulator::carry_out(relay::Send& send) {
+  fold(send.attempt * 31 + send.target);
+  ++sends_;
+  std::optional<Exchange> scripted = script ? script(send, now_) : std::nullopt;
+  const bool is_scripted = scripted.has_value();
+  Exchange exchange = is_scripted ? std::move(*scripted) : draw(send);
   if (checker_) checker_->send(send, exchange, clock_);
   if (exchange.sent_at) {
     push(*exchange.sent_at, relay::Sent{send.attempt});
   }
   if (exchange.finished_at) {
     relay::Finished finished{.attempt = send.attempt, .outcome = exchange.outcome};
-    if (!send.body.body.empty() && exchange.outcome.status == 200)
-      finished.reply = Body::copy_of("reply of " + target.name);
+    if (!send.body.body.empty() && exchange.outcome.status == 200)  // a nonce: whose reply is it?
+      finished.reply = Body::copy_of("reply to attempt " + std::to_string(send.attempt) + " by " +
+                                     config_->targets[send.target].name);
     push(*exchange.finished_at, std::move(finished));
   }
-  in_flight_.emplace(send.attempt, InFlight{send.call, send.target, std::move(exchange)});
+  in_flight_.emplace(send.attempt,
+                     InFlight{send.call, send.target, std::move(exchange), is_scripted});
 }
 
 void Simulator::carry_out(relay::Abort& abort) {
   fold(abort.attempt);
   auto found = in_flight_.find(abort.attempt);
   if (found == in_flight_.end()) return;
-  upstream_.end(found->second.target);
+  if (!found->second.scripted) upstream_.end(found->second.target);
   if (checker_) checker_->aborted(abort.attempt, clock_);
   if (found->second.exchange.finished_at)
     found->second.aborted = true;  // its result is still on the way
@@ -156,7 +164,13 @@ void Simulator::carry_out(relay::Abort& abort) {
 
 void Simulator::carry_out(relay::Probe& probe) {
   Duration takes;
-  relay::Probed result = upstream_.probe(probe, now_, takes);
+  relay::Probed result;
+  if (auto scripted = probe_script ? probe_script(probe, now_) : std::nullopt) {
+    result = {probe.probe, scripted->reachable, scripted->status};
+    takes = scripted->takes;
+  } else {
+    result = upstream_.probe(probe, now_, takes);
+  }
   if (checker_) checker_->probe(probe);
   if (takes == Duration::max()) return;
   probes_.emplace(probe.probe, true);

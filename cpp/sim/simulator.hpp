@@ -35,6 +35,16 @@ class Simulator {
   // Runs until nothing but health checks is left, or until `end`.
   void run(Instant end = Instant::never());
 
+  // Asked first how an exchange goes, and how a probe; where they are not set, or say nothing, the
+  // seeded providers decide.
+  std::function<std::optional<Exchange>(const relay::Send&, Instant)> script;
+  struct ProbeResult {
+    bool reachable = true;
+    int status = 200;
+    Duration takes = milliseconds(10);
+  };
+  std::function<std::optional<ProbeResult>(const relay::Probe&, Instant)> probe_script;
+
   std::function<void(CallId, const relay::Answer&, Instant)> on_answer;
   std::function<void(const relay::Notice&, Instant)> on_notice;
 
@@ -65,6 +75,7 @@ class Simulator {
     CallId call;
     TargetIndex target;
     Exchange exchange;
+    bool scripted = false;
     bool aborted = false;
   };
   struct Bounds {
@@ -78,6 +89,7 @@ class Simulator {
   bool busy() const;
   void feed(relay::Event event, Instant now);
   bool still_wanted(const Step& step, Instant told_at);
+  Exchange draw(const relay::Send& send);
   void carry_out(relay::Send& send);
   void carry_out(relay::Abort& abort);
   void carry_out(relay::Probe& probe);

@@ -14,8 +14,16 @@ bool ends_the_request(Fault fault) {
     case Fault::redirect:
       return true;
     default:
-      return false;
+      return answers(fault);
   }
+}
+
+bool refuses_the_content(Fault fault) {
+  return fault == Fault::filtered || fault == Fault::content_policy;
+}
+
+bool answers(Fault fault) {
+  return fault == Fault::none || fault == Fault::no_usage || fault == Fault::overrun;
 }
 
 bool ends_the_target(Fault fault) {
@@ -28,6 +36,7 @@ bool never_billed(Fault fault) {
   switch (fault) {
     case Fault::none:
     case Fault::no_usage:
+    case Fault::overrun:
     case Fault::filtered:
     case Fault::reset:
     case Fault::silence:
@@ -85,11 +94,11 @@ Outcome reply(int status, ErrorCode code, const char* type, std::optional<Durati
 
 }  // namespace
 
-Outcome Upstream::outcome_of(Fault fault, const Usage& usage) {
-  const Duration delay = milliseconds(static_cast<int64_t>(random_.below(8000)));
+Outcome outcome_of(Fault fault, const Usage& usage, Duration delay) {
   Outcome out = reply(200, ErrorCode::none, "");
   switch (fault) {
     case Fault::none:
+    case Fault::overrun:
       out.usage = usage;
       return out;
     case Fault::no_usage:
@@ -156,6 +165,17 @@ Outcome Upstream::outcome_of(Fault fault, const Usage& usage) {
   return out;
 }
 
+Exchange exchange_of(Fault fault, const Usage& usage, Duration takes, Instant now, Duration delay) {
+  Exchange out;
+  out.fault = fault;
+  out.outcome = outcome_of(fault, usage, delay);
+  if (!never_billed(fault)) out.true_usage = usage;
+  if (fault == Fault::connect_hangs) return out;
+  if (fault != Fault::refused) out.sent_at = now;
+  if (fault != Fault::silence) out.finished_at = now + takes;
+  return out;
+}
+
 Exchange Upstream::begin(const relay::Send& send, int64_t in_tokens, int64_t in_bound,
                          int64_t max_out, Instant now) {
   const ProviderIndex provider = config_.targets[send.target].provider;
@@ -177,7 +197,10 @@ Exchange Upstream::begin(const relay::Send& send, int64_t in_tokens, int64_t in_
         static_cast<int64_t>(random_.below(static_cast<uint64_t>(out.true_usage.in) + 1));
   const int64_t typical = std::max<int64_t>(log_normal({200}, 0.8).ns, 1);
   out.true_usage.out = random_.chance(1, 20) ? max_out : std::min(typical, max_out);
-  out.outcome = outcome_of(out.fault, out.true_usage);
+  const Duration delay = milliseconds(static_cast<int64_t>(random_.below(8000)));
+  out.outcome = outcome_of(out.fault, out.true_usage, delay);
+  // What is beyond the limit is told with the answer or not at all: no hold could cover it.
+  if (out.fault == Fault::overrun) out.outcome.usage->out = max_out + 1 + typical;
   if (never_billed(out.fault)) out.true_usage = {};
 
   if (out.fault == Fault::connect_hangs) return out;

@@ -41,13 +41,19 @@ enum class Fault : uint8_t {
   error_inside,       // 200 with an error object
   empty,              // 200 without a body
   told_not_to_retry,  // 503 with x-should-retry: false
+  overrun,            // a good answer, longer than max_tokens allowed
 };
-inline constexpr int kFaultCount = 26;
+inline constexpr int kFaultCount = 27;
 
 // What a fault forbids, as the checker knows it; written apart from the classifier on purpose.
-bool ends_the_request(Fault fault);  // no send may follow
-bool ends_the_target(Fault fault);   // this target not again in this request
+bool ends_the_request(Fault fault);     // no send may follow
+bool ends_the_target(Fault fault);      // this target not again in this request
+bool refuses_the_content(Fault fault);  // content policy: nobody may be asked, or no such model
+bool answers(Fault fault);              // the caller gets a 200 of it
 bool never_billed(Fault fault);
+
+// What a driver reports of a fault. `delay` is what the provider states, if it states one.
+Outcome outcome_of(Fault fault, const Usage& usage, Duration delay);
 
 // Relative weights of the faults; all zero counts as none only.
 struct FaultMix {
@@ -82,6 +88,10 @@ struct Exchange {
   Usage true_usage;  // what the provider bills, whether it says so or not
 };
 
+// A send that leaves at once and comes back after `takes` with this fault.
+Exchange exchange_of(Fault fault, const Usage& usage, Duration takes, Instant now,
+                     Duration delay = seconds(1));
+
 class Upstream {
  public:
   Upstream(const relay::Config& config, std::vector<ProviderModel> models, uint64_t seed);
@@ -96,7 +106,6 @@ class Upstream {
  private:
   const Phase& phase_of(ProviderIndex provider, Instant now) const;
   Duration log_normal(Duration p50, double sigma);
-  Outcome outcome_of(Fault fault, const Usage& usage);
 
   const relay::Config& config_;
   std::vector<ProviderModel> models_;

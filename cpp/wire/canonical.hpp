@@ -23,7 +23,7 @@ inline constexpr size_t kCanonicalBytesMax = 4 * 1024 * 1024;  // a larger reque
 //
 // Left out, on top level only: `user`, `metadata`, `safety_identifier` and `prompt_cache_key`,
 // which have no effect on the answer; and `model`, because the target that answers takes its place
-// (see identity_of): a model named directly and a route that leads to it share answers.
+// (see identity_of).
 //
 // Error code "uncacheable": a repeated key, nesting or size beyond the caps, not JSON.
 Result<std::string> canonical_request(const Body& body);

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import keel
 import pytest
 from town import Provider, ask, route_over
+
+import keel
 
 # The fault, what the relay makes of it, and whether it may have been billed.
 FAULTS = [
@@ -63,7 +64,7 @@ def start_silent(tmp_path):
 
 
 @pytest.mark.parametrize("providers", [1, 2])
-def test_the_deadline_holds_when_everybody_is_silent(start_silent, providers, record_property):
+def test_the_deadline_holds_when_everybody_is_silent(start_silent, providers):
     with (
         keel.Relay.from_dict(start_silent(providers)) as relay,
         pytest.raises(keel.DeadlineExceeded) as caught,
@@ -75,7 +76,7 @@ def test_the_deadline_holds_when_everybody_is_silent(start_silent, providers, re
     assert 2.5 <= trace.seconds < 10  # 2.6 is promised; a slow machine is no failure
     assert [a.verdict for a in trace.attempts] == ["silent"] * providers
     assert all(a.billed == "maybe" and a.estimated and a.cost == a.held for a in trace.attempts)
-    record_property("answered_after_s", trace.seconds)
+    print(f"{providers} silent providers: answered after {trace.seconds:.3f} of 2.5 s")
 
 
 def test_no_attempt_begins_that_has_no_useful_time(start_silent):

@@ -6,14 +6,15 @@ import collections
 import random
 import threading
 
-import keel
 from town import Provider, ask, route_over
+
+import keel
 
 THREADS = 8
 CALLS = 60
 
 
-def test_eight_threads_call_and_time_out_until_the_relay_closes(tmp_path, record_property):
+def test_eight_threads_call_and_time_out_until_the_relay_closes(tmp_path):
     uneven = {
         "records": 9999,
         "default": {"latency_ms": {"p50": 4, "p99": 60}},
@@ -72,4 +73,4 @@ def test_eight_threads_call_and_time_out_until_the_relay_closes(tmp_path, record
     assert outcomes["closed"] > 0
     errors = {"NoTarget", "UpstreamError", "RateLimited", "DeadlineExceeded"}
     assert set(outcomes) <= {"ok", "closed", "cancelled", *errors}
-    record_property("outcomes", dict(outcomes))
+    print(dict(outcomes))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
-import keel
 import pytest
 from town import Provider, ask, route_over, wait_until
+
+import keel
 
 
 def test_one_503_is_asked_again(tmp_path):
@@ -57,7 +58,7 @@ def test_a_429_that_stays_reaches_the_caller(tmp_path):
     assert seen == 1  # 7 s is more than the route's patience, and nobody asks a key that cools
 
 
-def test_it_is_back_soon_after_its_provider(tmp_path, record_property):
+def test_it_is_back_soon_after_its_provider(tmp_path):
     with (
         Provider(tmp_path) as mock,
         keel.Relay.from_dict(route_over(mock.url)) as relay,
@@ -77,4 +78,4 @@ def test_it_is_back_soon_after_its_provider(tmp_path, record_property):
                 return None
 
         took = wait_until(answered, 8, "an answer")
-    record_property("answered_after_s", took)
+    print(f"answered {took:.2f} s after its provider's return")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import keel
 from town import Provider, Traffic, metric, route_over, wait_until
+
+import keel
 
 FAILED = {"not_sent", "broken", "silent", "transient"}
 
 
-def test_nobody_notices_that_a_provider_stopped(tmp_path, record_property):
+def test_nobody_notices_that_a_provider_stopped(tmp_path):
     slow = {"default": {"latency_ms": 300}}
     breaker = 'keel_breaker_state{provider="p0",model="m"}'
     with (
@@ -33,8 +34,7 @@ def test_nobody_notices_that_a_provider_stopped(tmp_path, record_property):
     attempts = [a for reply in traffic.replies for a in reply.trace.attempts]
     failures = [a for a in attempts if a.verdict in FAILED]
     assert {a.provider for a in failures} == {"p0"}
-    record_property("requests", len(traffic.replies))
-    record_property("sends_per_request", sends / len(traffic.replies))
-    record_property("failures", len(failures))
-    record_property("opened_after_s", opened)
-    record_property("closed_after_s", closed)
+    print(
+        f"{len(traffic.replies)} requests, {sends} sends, {len(failures)} failures; "
+        f"open after {opened:.2f} s, closed {closed:.2f} s after its return"
+    )

@@ -32,8 +32,7 @@ class Mock:
         )
         while not (folder / "port").exists():
             if self.process.poll() is not None:
-                assert self.process.stderr is not None
-                raise RuntimeError(self.process.stderr.read())
+                raise RuntimeError(self.process.communicate()[1])
             time.sleep(0.005)
         self.port = int((folder / "port").read_text())
         self.url = f"http://127.0.0.1:{self.port}/v1"

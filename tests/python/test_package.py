@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import inspect
+import re
 import subprocess
 import sys
 import sysconfig
@@ -76,24 +77,31 @@ def _surface(module: object, prefix: str) -> list[str]:
     lines = []
     for name in sorted(vars(module)["__all__"]):
         value = getattr(module, name)
-        if not inspect.isclass(value):
+        if inspect.isclass(value):
+            lines += _members(value, f"{prefix}.{name}")
+        elif inspect.isfunction(value):
+            lines.append(f"{prefix}.{name}{inspect.signature(value)}")
+        else:
             lines.append(f"{prefix}.{name}")
+    return lines
+
+
+def _members(kind: type, prefix: str) -> list[str]:
+    bases = ", ".join(base.__name__ for base in kind.__bases__ if base is not object)
+    lines = [f"{prefix}({bases})" if bases else prefix]
+    fields = getattr(kind, "_fields", ())
+    lines += [
+        f"{prefix}.{field}: {kind.__annotations__[field].__forward_arg__}" for field in fields
+    ]
+    for member, what in sorted(vars(kind).items()):
+        function = getattr(what, "__func__", what)
+        if member in fields or (member.startswith("_") and member != "__init__"):
             continue
-        bases = ", ".join(base.__name__ for base in value.__bases__ if base is not object)
-        lines.append(f"{prefix}.{name}({bases})" if bases else f"{prefix}.{name}")
-        fields = getattr(value, "_fields", ())
-        lines += [f"{prefix}.{name}.{field}" for field in fields]
-        for member, what in sorted(vars(value).items()):
-            if member in fields or (member.startswith("_") and member != "__init__"):
-                continue
-            function = getattr(what, "__func__", what)
-            is_ours = inspect.isfunction(function) and not hasattr(tuple, member)
-            if is_ours:
-                lines.append(f"{prefix}.{name}.{member}{inspect.signature(function)}")
-            elif isinstance(what, property):
-                lines.append(
-                    f"{prefix}.{name}.{member}: {inspect.signature(what.fget).return_annotation}"
-                )
+        if inspect.isfunction(function):
+            signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(function)))
+            lines.append(f"{prefix}.{member}{signature}")
+        elif isinstance(what, property):
+            lines.append(f"{prefix}.{member}: {inspect.signature(what.fget).return_annotation}")
     return lines
 
 

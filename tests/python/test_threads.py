@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 import keel
-from conftest import ask, document, wait_until
+from conftest import KEELD, ask, document, wait_until
 
 
 def run_threads(count, work):
@@ -173,3 +176,15 @@ def test_closing_from_a_callback(mock):
     except keel.KeelError as error:  # the event comes before the answer
         assert error.code == "cancelled"
     assert closed.wait(10)
+
+
+def test_eight_threads_that_call_time_out_and_are_cut_off():
+    script = Path(__file__).parent / "eight_threads.py"
+    done = subprocess.run(
+        [sys.executable, str(script), str(KEELD), "2"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr

@@ -21,6 +21,9 @@ ELSEWHERE = re.compile(
 SHELF = re.compile(r"(?:^|_)(?:utils?|commons?|managers?|helpers?|misc)(?:_|$)")
 
 
+CALL = ROOT / "cpp/relay/call.cpp"
+
+
 def lines_too_long(text: str) -> list[int]:
     return [n for n, line in enumerate(text.splitlines(), 1) if len(line) > COLUMNS]
 
@@ -83,7 +86,7 @@ def test_files_fit_in_the_head():
 
 
 def test_a_stage_fits_on_a_screen():
-    stages = functions_of(text_of(ROOT / "cpp/relay/call.cpp"))
+    stages = functions_of(text_of(CALL))
     assert len(stages) > 15
     assert {name: n for name, n in stages.items() if n > SCREEN_LINES} == {}
 
@@ -107,6 +110,22 @@ def test_every_header_is_included_once():
 def test_every_engine_has_a_test_of_its_name():
     for header in under("cpp/engine", ".hpp"):
         assert (ROOT / "tests/cpp/engine" / f"{header.stem}_test.cpp").is_file(), header.stem
+
+
+def test_the_top_level_is_fixed():
+    folders = {p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".")}
+    made = {"build", "dist"}
+    assert folders - made <= {"cpp", "python", "plugins", "tests", "notebooks"}
+
+
+def test_the_page_names_every_stage_and_every_file_it_leans_on():
+    page = text_of(ROOT / "ARCHITECTURE.md")
+    stages = re.findall(r"^Next Life::(\w+)\(Call& call\) \{$", text_of(CALL), re.M)
+    assert len(stages) == 8
+    assert [s for s in stages if f"| `{s}` |" not in page] == []
+    leans_on = re.findall(r'^#include "relay/(\w+)\.hpp"$', text_of(CALL), re.M)
+    told_elsewhere = {"call", "log", "redaction"}  # itself, and what only cleans up
+    assert [f for f in leans_on if f"`{f}`" not in page and f not in told_elsewhere] == []
 
 
 def test_tests_mirror_the_layers():

@@ -135,15 +135,23 @@ TEST(KeyPool, AThrottledPairCoolsAndTheKeyServesOtherModels) {
 
 TEST(KeyPool, WithoutADelayTheCooldownDoubles) {
   KeyPool pool = equal_keys(1);
+  int64_t now = 0;
   for (int64_t expected : {1, 2, 4, 8, 16, 32, 60, 60}) {
-    EXPECT_EQ(pool.throttle(0, 0, std::nullopt, at(0)), seconds(expected));
+    EXPECT_EQ(pool.throttle(0, 0, std::nullopt, at(now)), seconds(expected));
+    now += expected;
   }
-  for (int i = 0; i < 100; ++i) pool.throttle(0, 0, std::nullopt, at(0));
-  EXPECT_EQ(pool.throttle(0, 0, std::nullopt, at(0)), seconds(60));
-  EXPECT_EQ(pool.throttle(0, 1, std::nullopt, at(0)), seconds(1));
+  EXPECT_EQ(pool.throttle(0, 1, std::nullopt, at(now)), seconds(1));
+  EXPECT_EQ(pool.throttle(0, 0, std::nullopt, at(now)), seconds(60));
   pool.succeed(0, 0);
-  EXPECT_EQ(reason(pool, at(59)), KeyReason::cooling);  // a late success ends the run only
-  EXPECT_EQ(pool.throttle(0, 0, std::nullopt, at(60)), seconds(1));
+  EXPECT_EQ(reason(pool, at(now + 59)), KeyReason::cooling);  // a late success ends the run only
+  EXPECT_EQ(pool.throttle(0, 0, std::nullopt, at(now + 60)), seconds(1));
+}
+
+TEST(KeyPool, RequestsUnderWayTogetherMeetOneThrottling) {
+  KeyPool pool = equal_keys(1);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(pool.throttle(0, 0, std::nullopt, at(0)), seconds(1));
+  EXPECT_EQ(reason(pool, at(1)), KeyReason::none);
+  EXPECT_EQ(pool.throttle(0, 0, std::nullopt, at(1)), seconds(2));
 }
 
 TEST(KeyPool, AServersDelayIsBoundedAndNeverShortensACooldown) {

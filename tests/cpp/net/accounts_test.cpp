@@ -4,6 +4,8 @@
 #include "net/e2e_house.hpp"
 
 #include <map>
+#include <sstream>
+#include <string>
 
 namespace keel::net::e2e {
 namespace {
@@ -11,12 +13,14 @@ namespace {
 // Breakers that stay closed and generous retry budgets: every fault is met to the end.
 constexpr const char* kUnhindered = R"(
 breaker: {consecutive: 0, failure_rate: off, slow_rate: off}
-retry: {scale: 1ms, throttled_scale: 1ms, budget: {ratio: 100, floor: 100000}, extra_sends: {ratio: 100, floor: 100000}}
+retry:
+  {scale: 1ms, throttled_scale: 1ms, budget: {ratio: 100, floor: 100000},
+   extra_sends: {ratio: 100, floor: 100000}}
 health_check: {interval: 0}
 )";
 
 constexpr const char* kFaults = R"(
-default: {out_tokens: 7, close_on_reuse: first_byte, reuse_limit: 25}
+default: {out_tokens: 7, close_on_reuse: first_byte, reuse_limit: 4}
 rules:
   - {probability: [1, 40], error: {status: 429, retry_after_ms: 3}}
   - {probability: [1, 60], error: {status: 429, code: slow_down, retry_after_ms: 3}}
@@ -26,7 +30,7 @@ rules:
   - {probability: [1, 80], error: 504}
   - {probability: [1, 80], error: 529}
   - {probability: [1, 80], error: 408}
-  - {probability: [1, 200], error: 400}
+  - {probability: [1, 80], error: 400}
   - {probability: [1, 40], fault: reset}
   - {probability: [1, 40], fault: close}
   - {probability: [1, 40], fault: reset_after_head}
@@ -43,17 +47,20 @@ rules:
   - {probability: [1, 60], usage: over}
 )";
 
+// What must have struck at every provider for the test to mean something.
+constexpr const char* kAllOfThem =
+    "400 408 429 500 502 503 504 529 reset close reset_after_head reset_mid_body truncated empty "
+    "error_inside no_choices unparsable silence head_then_silence first_byte_close";
+
 struct Books {
   int64_t sends = 0;  // as the answers count
   int64_t sent = 0;   // attempts in the traces that were sent
-  int64_t tries = 0;  // attempts in the traces
   int64_t broken_on_reuse = 0;
   NanoUsd cost;    // as the answers say
   NanoUsd posted;  // as the traces say
   std::vector<int64_t> sent_to;
   std::vector<NanoUsd> posted_for;
   std::map<AnswerKind, int> kinds;
-  std::map<Class, int> classes;
 
   Books(const std::vector<Answer>& answers, size_t providers)
       : sent_to(providers), posted_for(providers) {
@@ -64,8 +71,6 @@ struct Books {
     sends += answer.sends;
     cost += answer.cost;
     for (const AttemptRecord& attempt : answer.trace->attempts) {
-      ++tries;
-      ++classes[attempt.cls];
       posted += attempt.posted;
       posted_for[attempt.target] += attempt.posted;
       if (!attempt.sent) {
@@ -127,27 +132,8 @@ TEST(Accounts, AgreeOverTenThousandRequestsOfMixedFaults) {
   for (size_t i = 0; i < 3; ++i) {
     json state = house.state(i);
     EXPECT_EQ(state["requests"], books.sent_to[i]) << "provider " << i;
-    // Every fault has struck at every provider, dozens of times.
-    for (const char* fault : {"429",
-                              "500",
-                              "502",
-                              "503",
-                              "504",
-                              "529",
-                              "408",
-                              "400",
-                              "reset",
-                              "close",
-                              "reset_after_head",
-                              "reset_mid_body",
-                              "truncated",
-                              "empty",
-                              "error_inside",
-                              "no_choices",
-                              "unparsable",
-                              "silence",
-                              "head_then_silence",
-                              "first_byte_close"})
+    std::istringstream words(kAllOfThem);
+    for (std::string fault; words >> fault;)
       EXPECT_TRUE(state["by_status"].contains(fault)) << fault << " at provider " << i;
   }
   EXPECT_EQ(house.seen(), books.sent);
@@ -159,18 +145,6 @@ TEST(Accounts, AgreeOverTenThousandRequestsOfMixedFaults) {
   EXPECT_GT(books.kinds[AnswerKind::ok], static_cast<int>(answers.size()) * 8 / 10);
   RecordProperty("sends", std::to_string(books.sent));
   RecordProperty("posted_nano_usd", std::to_string(books.posted.value));
-  std::printf(
-      "requests %zu, seen %lld, sends %lld, tries %lld, posted %lld, broken on reuse %lld\n",
-      answers.size(), (long long)house.seen(), (long long)books.sent, (long long)books.tries,
-      (long long)house.engines().budget.lifetime(0).postings, (long long)books.broken_on_reuse);
-  for (auto& [k, n] : books.kinds)
-    std::printf("  %s %d\n", std::string(relay::name_of(k)).c_str(), n);
-  for (auto& [k, n] : books.classes) std::printf("  %s %d\n", std::string(name_of(k)).c_str(), n);
-  std::printf("  billed %lld posted %lld\n",
-              (long long)(house.state(0)["bill"]["total_nano_usd"].get<int64_t>() +
-                          house.state(1)["bill"]["total_nano_usd"].get<int64_t>() +
-                          house.state(2)["bill"]["total_nano_usd"].get<int64_t>()),
-              (long long)books.posted.value);
 }
 
 // A connection that a provider closes while it is idle can swallow a request: then the relay has
@@ -213,9 +187,6 @@ TEST(Accounts, WhatAnIdleCloseSwallowsIsABrokenAttemptOnAReusedConnection) {
   expect_ledger_agrees(house, books);
   expect_bills_are_covered(house, books);
   expect_nonces_are_own(answers);
-  std::printf("idle: requests %zu seen %lld sends %lld missing %lld broken_on_reuse %lld\n",
-              answers.size(), (long long)house.seen(), (long long)books.sent, (long long)missing,
-              (long long)books.broken_on_reuse);
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <future>
 #include <memory>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -128,29 +128,25 @@ class House {
   const relay::Relay* relay_ = nullptr;
 };
 
-// What became of every request, by its number. `shape` may change a request before it is sent and
-// says whether its caller goes away at once.
+// What became of every request, by its number; each thread has `at_once` of them under way. `shape`
+// may change a request before it is sent and says whether its caller goes away at once.
 template <typename Shape>
 std::vector<Answer> ask_all(Driver& driver, int threads, int each, int at_once, Shape shape) {
   std::vector<Answer> answers(static_cast<size_t>(threads * each));
   auto work = [&](int thread) {
-    std::vector<std::future<void>> open;
+    auto free = std::make_shared<std::counting_semaphore<>>(at_once);
     for (int i = thread * each; i < (thread + 1) * each; ++i) {
-      auto done = std::make_shared<std::promise<void>>();
-      open.push_back(done->get_future());
+      free->acquire();
       relay::Request made = request(i);
       const bool goes_away = shape(i, made);
-      auto call = driver.submit(std::move(made), [&answers, i, done](Answer&& answer) {
+      auto call = driver.submit(std::move(made), [&answers, free, i](Answer&& answer) {
         answers[static_cast<size_t>(i)] = std::move(answer);
-        done->set_value();
+        free->release();
       });
       EXPECT_TRUE(call) << call.error().text();
       if (goes_away) driver.cancel(*call);
-      if (open.size() < static_cast<size_t>(at_once)) continue;
-      open.front().wait();
-      open.erase(open.begin());
     }
-    for (auto& left : open) left.wait();
+    for (int left = 0; left < at_once; ++left) free->acquire();
   };
   std::vector<std::thread> all;
   for (int t = 0; t < threads; ++t) all.emplace_back(work, t);

@@ -4,6 +4,7 @@
 #include "net/e2e_house.hpp"
 
 #include <atomic>
+#include <future>
 
 namespace keel::net::e2e {
 namespace {

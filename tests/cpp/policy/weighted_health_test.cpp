@@ -76,6 +76,24 @@ TEST(WeightedHealth, AmongTheNearBestTheCheapest) {
               ElementsAre("cheap/x", "dear/x", "unknown/x", "cheapest_but_sick/x"));
 }
 
+// Both options compare health: a small weight must not keep a healthy target out, nor may a large
+// one let a sick target in.
+TEST(WeightedHealth, TheOptionsCompareHealthNotWeights) {
+  Scene scene;
+  scene.add("heavy/x", 1.0, 8000);
+  scene.add("light/x", 0.96, 420);
+  scene.add("sick/x", 0.5, 1);
+  double weights[] = {0.4, 0.1, 0.9};
+  for (uint32_t i = 0; i < 3; ++i) scene.target(i).weight = weights[i];
+  EXPECT_THAT(routed(scene), ElementsAre("sick/x", "heavy/x", "light/x"));
+  EXPECT_THAT(routed(scene, {{"tolerance", 0.05}}), ElementsAre("heavy/x", "light/x", "sick/x"));
+  EXPECT_THAT(routed(scene, {{"cheapest_within", 0.1}}),
+              ElementsAre("light/x", "heavy/x", "sick/x"));
+  scene[1].health_score = 0.89;  // now behind, by weight x score with the other one
+  EXPECT_THAT(routed(scene, {{"cheapest_within", 0.1}}),
+              ElementsAre("heavy/x", "sick/x", "light/x"));
+}
+
 TEST(WeightedHealth, ARequestedTargetGoesFirst) {
   Scene scene;
   scene.add("best/x", 1.0);

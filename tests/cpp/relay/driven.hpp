@@ -6,6 +6,7 @@
 #include "relay/relay.hpp"
 #include "wire/facts.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -52,8 +53,9 @@ class Driven {
  public:
   static constexpr int64_t kUnixNs = 1'770'000'000'000'000'000;  // the wall clock at instant 0
 
-  explicit Driven(Config config = small_config())
-      : relay_(std::make_shared<const Config>(std::move(config)), {}, 7, Instant{}) {
+  explicit Driven(Config config = small_config(), PolicySet policies = {})
+      : relay_(std::make_shared<const Config>(std::move(config)), std::move(policies), 7,
+               Instant{}) {
     feed(WallClock{kUnixNs});
   }
 
@@ -61,7 +63,12 @@ class Driven {
     Actions actions;
     relay_.handle(std::move(event), now, actions);
     for (Action& action : actions) {
-      if (auto* send = std::get_if<Send>(&action)) last_send = std::move(*send);
+      if (auto* abort = std::get_if<Abort>(&action)) aborted.push_back(abort->attempt);
+      if (auto* probe = std::get_if<Probe>(&action)) probes.push_back(*probe);
+      if (auto* send = std::get_if<Send>(&action)) {
+        tries.push_back({send->target, now});
+        last_send = std::move(*send);
+      }
       if (auto* respond = std::get_if<Respond>(&action)) answer = std::move(respond->answer);
       if (auto* tell = std::get_if<Tell>(&action)) notices.push_back(std::move(tell->notice));
     }
@@ -70,19 +77,42 @@ class Driven {
     now = now + time;
     feed(Wake{});
   }
+  // Lets time go by, every timer at its instant.
+  void wait(Duration time) {
+    const Instant end = now + time;
+    while (relay_.wake_at() <= end) {
+      now = std::max(now, relay_.wake_at());
+      feed(Wake{});
+    }
+    now = end;
+  }
 
   void ask(std::string model = "main", std::string tenant = "", std::string text = "hello") {
-    Request request;
+    ask(request(std::move(model), std::move(tenant), std::move(text)));
+  }
+  // Given a body of your own, say it again in facts (see with_body).
+  void ask(Request request) {
     request.call = ++calls_;
-    request.id = "request-" + std::to_string(request.call);
+    answer.reset();
+    last_send.reset();
+    feed(std::move(request));
+  }
+  Request request(std::string model = "main", std::string tenant = "", std::string text = "hello") {
+    Request request;
+    request.id = "request-" + std::to_string(calls_ + 1);
     request.tenant = std::move(tenant);
     request.body = Body::take(R"({"model":")" + model +
                               R"(","max_tokens":100,"messages":[{"role":"user","content":")" +
                               text + R"("}]})");
     request.facts = *wire::read_facts(Operation::chat, request.body);
-    answer.reset();
-    last_send.reset();
-    feed(std::move(request));
+    return request;
+  }
+  static Request with_body(std::string body) {
+    Request request;
+    request.id = "request";
+    request.body = Body::take(std::move(body));
+    request.facts = *wire::read_facts(Operation::chat, request.body);
+    return request;
   }
   void cancel() { feed(Cancel{calls_}); }
 
@@ -123,11 +153,39 @@ class Driven {
     return request_log_line(*answer, *answer->trace, kUnixNs + answer->trace->began.ns);
   }
   const Relay& relay() const { return relay_; }
+  const Engines& engines() const { return relay_.engines(); }
+  engine::Breaker::State breaker(TargetIndex target) const {
+    return engines().targets[target].breaker.state();
+  }
+  NanoUsd spent() const { return engines().budget.lifetime(0).posted; }
+  // What every call must leave behind: nothing.
+  bool at_rest() const {
+    bool rest = relay_.open_calls() == 0 && engines().attempts.empty() &&
+                engines().budget.open_holds() == 0;
+    for (const TargetEngines& target : engines().targets)
+      rest &= target.in_flight == 0 &&
+              target.breaker.permits_given() == target.breaker.permits_returned();
+    for (const ProviderEngines& provider : engines().providers)
+      rest &= provider.keys.in_flight() == 0;
+    return rest;
+  }
+  size_t told(Notice::Kind kind) const {
+    return static_cast<size_t>(std::count_if(notices.begin(), notices.end(),
+                                             [&](const Notice& n) { return n.kind == kind; }));
+  }
+
+  struct Try {
+    TargetIndex target;
+    Instant at;
+  };
 
   Instant now;
   std::optional<Send> last_send;
   std::optional<Answer> answer;
   std::vector<Notice> notices;
+  std::vector<Try> tries;
+  std::vector<AttemptId> aborted;
+  std::vector<Probe> probes;
 
  private:
   Relay relay_;

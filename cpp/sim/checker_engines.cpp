@@ -1,0 +1,109 @@
+// What the checker asks of the engines after every event and at rest: breakers, money, rates, and
+// that everything taken has come back.
+
+#include "sim/checker.hpp"
+#include "sim/simulator.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace keel::sim {
+
+void Checker::violated(const char* invariant, const std::string& what, Instant now) {
+  char when[48];
+  std::snprintf(when, sizeof when, " at %.6f s: ", static_cast<double>(now.ns) / 1e9);
+  violations_.push_back(invariant + std::string(when) + what);
+}
+
+void Checker::after_event(Instant now) {
+  if (!deadlines_.empty())
+    check(now <= deadlines_.begin()->first + kAnswerSlack, "R3",
+          "a call is still open after its deadline", now);
+  check_breakers(now);
+  check_money(now);
+}
+
+void Checker::check_breakers(Instant now) {
+  const auto& targets = simulator_->relay().engines().targets;
+  for (TargetIndex i = 0; i < targets.size(); ++i) {
+    const engine::Breaker& breaker = targets[i].breaker;
+    check(
+        breaker.trials_in_flight() <= config_->breaker.half_open_in_flight, "C1",
+        [&] { return "too many trials at " + config_->targets[i].name; }, now);
+    check(breaker.permits_returned() <= breaker.permits_given(), "C4", "a permit came back twice",
+          now);
+  }
+}
+
+void Checker::check_money(Instant now) {
+  const auto& engines = simulator_->relay().engines();
+  for (AccountIndex i = 0; i < config_->accounts.size(); ++i) {
+    if (!engines.accounts[i].ledger) continue;
+    const auto totals = engines.budget.totals(*engines.accounts[i].ledger, engines.unix_ns(now));
+    check(totals.posted.value >= 0 && totals.held.value >= 0, "B2", "a negative total", now);
+    if (!config_->accounts[i].budget) continue;
+    const NanoUsd limit = config_->accounts[i].budget->limit;
+    check(
+        totals.posted + totals.held <= limit, "B1",
+        [&] {
+          return config_->accounts[i].name + ": " + to_usd_text(totals.posted) + " posted and " +
+                 to_usd_text(totals.held) + " held of " + to_usd_text(limit);
+        },
+        now);
+  }
+}
+
+// L1 over what kept its place: in any minute at most the limit and its burst.
+void Checker::check_rates(Instant now) {
+  for (AccountIndex i = 0; i < admitted_.size(); ++i) {
+    const int64_t limit = config_->accounts[i].limits.requests_per_minute;
+    if (limit == 0) continue;
+    std::sort(admitted_[i].begin(), admitted_[i].end());
+    const int64_t burst = engine::Quota::requests_per_minute(limit).burst;
+    size_t first = 0;
+    for (size_t last = 0; last < admitted_[i].size(); ++last) {
+      while (admitted_[i][last] - admitted_[i][first] >= minutes(1)) ++first;
+      check(
+          static_cast<int64_t>(last - first + 1) <= limit + burst + 1, "L1",
+          [&] { return config_->accounts[i].name + " admitted too many requests in a minute"; },
+          now);
+    }
+  }
+}
+
+void Checker::at_rest(Instant now) {
+  const relay::Engines& engines = simulator_->relay().engines();
+  check(calls_.empty(), "R3", "a call was never answered", now);
+  check(simulator_->relay().open_calls() == 0, "L4", "a call is still open", now);
+  check(engines.attempts.empty(), "L4", "an attempt is still in flight", now);
+  check(engines.budget.open_holds() == 0, "L4", "a hold is still open", now);
+  for (TargetIndex i = 0; i < engines.targets.size(); ++i) {
+    const auto& target = engines.targets[i];
+    check(
+        target.in_flight == 0, "L4",
+        [&] { return "in-flight count of " + config_->targets[i].name; }, now);
+    check(
+        target.breaker.permits_given() == target.breaker.permits_returned(), "C4",
+        [&] { return "permits of " + config_->targets[i].name + " are not all back"; }, now);
+  }
+  for (const auto& provider : engines.providers) {
+    check(provider.keys.in_flight() == 0, "L4", "a key lease is still out", now);
+    check(!provider.limits.concurrency || provider.limits.concurrency->in_flight() == 0, "L4",
+          "a provider's concurrency did not return to 0", now);
+  }
+  for (const auto& account : engines.accounts)
+    check(!account.limits.concurrency || account.limits.concurrency->in_flight() == 0, "L4",
+          "an account's concurrency did not return to 0", now);
+  const NanoUsd ledger = engines.budget.lifetime(0).posted;
+  check(
+      ledger == posted_, "B2",
+      [&] {
+        return "the ledger says " + to_usd_text(ledger) + ", the attempts say " +
+               to_usd_text(posted_);
+      },
+      now);
+  check(true_bill_ <= posted_, "B3", "the providers' bill is above what was posted", now);
+  check_rates(now);
+}
+
+}  // namespace keel::sim

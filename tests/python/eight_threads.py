@@ -1,0 +1,123 @@
+"""Eight threads on one relay that call, time out and are cut off by close(), while the main thread
+is interrupted in its own calls. `make tsan` runs this under ThreadSanitizer.
+
+usage: eight_threads.py KEELD [ROUNDS]
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import keel
+
+
+class Interrupted(Exception):
+    pass
+
+
+def configuration(port: int) -> dict:
+    models = ("m", "slow+mock-latency-40ms", "bad+mock-500", "mute+mock-silence")
+    return {
+        "providers": {
+            "p": {
+                "base_url": f"http://127.0.0.1:{port}/v1",
+                "keys": ["one", "two"],
+                "models": {model: {"price": {"in": 1, "out": 2}} for model in models},
+            }
+        },
+        "routes": {
+            "good": {"targets": ["p/bad+mock-500", "p/m"], "routing": "ordered"},
+            "slow": {"targets": ["p/slow+mock-latency-40ms"]},
+            "mute": {"targets": ["p/mute+mock-silence"]},
+        },
+        "budgets": {"relay": {"usd": 100}},
+        "health_check": {"interval": 1},
+    }
+
+
+def chat(relay: keel.Relay, route: str, text: str, timeout: float | None = None) -> str:
+    messages = [{"role": "user", "content": text}]
+    return relay.chat(model=route, messages=messages, max_tokens=20, timeout=timeout).text
+
+
+def worker(relay: keel.Relay, number: int, tally: list[str]) -> None:
+    turn = 0
+    while True:
+        turn += 1
+        nonce = f"[[nonce={number}-{turn}]]"
+        route = ("good", "slow", "good", "mute")[turn % 4]
+        try:
+            text = chat(relay, route, nonce, timeout=0.02 if route != "good" else None)
+            if nonce not in text:
+                tally.append(f"crossed: wanted {nonce}, found {text}")
+                return
+            tally.append("answered")
+        except keel.KeelError as error:
+            if error.code in ("closed", "cancelled"):
+                return
+            tally.append(type(error).__name__)
+
+
+def interrupt_myself(relay: keel.Relay) -> int:
+    """Calls that a signal handler ends; how many."""
+
+    def handler(_signal: int, _frame: object) -> None:
+        raise Interrupted
+
+    signal.signal(signal.SIGALRM, handler)
+    ended = 0
+    for _ in range(3):
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        try:
+            chat(relay, "mute", "?")
+        except Interrupted:
+            ended += 1
+    return ended
+
+
+def one_round(port: int) -> list[str]:
+    tally: list[str] = []
+    relay = keel.Relay.from_dict(configuration(port))
+    relay.on_event(lambda event: relay.metrics())
+    threads = [threading.Thread(target=worker, args=(relay, n, tally)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    assert interrupt_myself(relay) == 3
+    relay.metrics()
+    relay.close()
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive(), "a caller hangs"
+    return tally
+
+
+def main() -> None:
+    keeld, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    with tempfile.TemporaryDirectory() as folder:
+        port_file = Path(folder) / "port"
+        command = [keeld, "mock", "--port", "0", "--port-file", str(port_file)]
+        own = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+        mock = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=own)
+        try:
+            while not port_file.exists():
+                assert mock.poll() is None, "keeld did not start"
+                time.sleep(0.01)
+            tally = [what for _ in range(rounds) for what in one_round(int(port_file.read_text()))]
+        finally:
+            mock.terminate()
+            mock.wait()
+    assert not [what for what in tally if what.startswith("crossed")], tally
+    assert "answered" in tally
+    assert "DeadlineExceeded" in tally
+    print({what: tally.count(what) for what in sorted(set(tally))})
+
+
+if __name__ == "__main__":
+    main()
