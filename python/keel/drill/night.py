@@ -96,7 +96,7 @@ _TRAFFIC = (
     (1.0, 0.25),
 )
 
-# What the budget is made for: list prices until this share of the night, a fifth more than the
+# What the budget is made for: this share of the night at list prices, two fifths more than the
 # primary's own because dearer providers stand in for it. From there on money is short.
 _BUDGET_LASTS = 0.8
 _BUDGET_UPLIFT = 1.4
