@@ -90,6 +90,22 @@ std::optional<Duration> Health::typical_latency(Instant now) const {
   return round_trip_.mean(now);
 }
 
+Health::Measure Health::measure(Instant now) const {
+  if (first_token_.mean(now)) return Measure::first_token;
+  if (per_token_.mean(now)) return Measure::output_token;
+  return round_trip_.mean(now) ? Measure::round_trip : Measure::none;
+}
+
+void BestLatency::consider(const Health& health, Instant now) {
+  auto own = health.typical_latency(now);
+  auto& best = best_[static_cast<size_t>(health.measure(now))];
+  if (own && (!best || *own < *best)) best = own;
+}
+
+std::optional<Duration> BestLatency::like(const Health& health, Instant now) const {
+  return best_[static_cast<size_t>(health.measure(now))];
+}
+
 double Health::score(Breaker::State state, std::optional<Duration> best, Instant now) const {
   std::optional<Duration> own = typical_latency(now);
   double latency = 1;

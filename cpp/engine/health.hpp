@@ -8,6 +8,8 @@
 #include "engine/breaker.hpp"
 #include "engine/window.hpp"
 
+#include <array>
+#include <cstdint>
 #include <optional>
 
 namespace keel::engine {
@@ -49,6 +51,8 @@ class Health {
   double success_rate(Instant now) const;
   // Time to first token where known, else time per output token, else the probe's round trip.
   std::optional<Duration> typical_latency(Instant now) const;
+  enum class Measure : uint8_t { none, first_token, output_token, round_trip };
+  Measure measure(Instant now) const;  // what typical_latency() is a time of
   // `best` is the best candidate's typical latency; the latency part is best / own, at most 1, and
   // 1 where either is unknown.
   double score(Breaker::State state, std::optional<Duration> best, Instant now) const;
@@ -61,6 +65,18 @@ class Health {
  private:
   Decaying good_probes_, probes_, failures_, results_;
   Latency first_token_, per_token_, round_trip_, reply_;
+};
+
+// The best typical latency among several targets, kind by kind: a time per output token is not to
+// be compared with a probe's round trip, or a target loses by having been used.
+class BestLatency {
+ public:
+  void consider(const Health& health, Instant now);
+  // The best of the kind that this one is known by.
+  std::optional<Duration> like(const Health& health, Instant now) const;
+
+ private:
+  std::array<std::optional<Duration>, 4> best_;  // by Measure
 };
 
 }  // namespace keel::engine

@@ -50,16 +50,14 @@ void render_targets(Exposition& out, const Engines& engines, Instant now) {
         any_target_of(engines, p, [&](TargetIndex t) { return up(engines, t, now); });
     out.sample({{"provider", engines.config->providers[p].name}}, uint64_t{is_up});
   }
-  std::optional<Duration> best;
-  for (const TargetEngines& target : engines.targets) {
-    auto own = target.health.typical_latency(now);
-    if (own && (!best || *own < *best)) best = own;
-  }
+  engine::BestLatency best;
+  for (const TargetEngines& target : engines.targets) best.consider(target.health, now);
   out.family("keel_provider_health_score", "gauge",
              "A target's health in [0, 1], its latency measured against the fastest target's.");
   for (TargetIndex t = 0; t < targets; ++t) {
     const TargetEngines& target = engines.targets[t];
-    out.sample(labels_of(engines, t), target.health.score(target.breaker.state(), best, now));
+    out.sample(labels_of(engines, t),
+               target.health.score(target.breaker.state(), best.like(target.health, now), now));
   }
   out.family("keel_breaker_state", "gauge", "0 closed, 1 half-open, 2 open.");
   for (TargetIndex t = 0; t < targets; ++t)

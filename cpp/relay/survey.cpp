@@ -88,24 +88,23 @@ void read_latencies(TargetEngines& target, Instant now) {
   target.output_token = describe(target.health.per_output_token(), now);
 }
 
-std::optional<Duration> best_latency(const Engines& engines, const Call& call, Instant now) {
-  std::optional<Duration> best;
-  for (const RouteTarget& entry : engines.config->routes[call.route].targets) {
-    auto own = engines.targets[entry.target].health.typical_latency(now);
-    if (own && (!best || *own < *best)) best = own;
-  }
+engine::BestLatency best_latency(const Engines& engines, const Call& call, Instant now) {
+  engine::BestLatency best;
+  for (const RouteTarget& entry : engines.config->routes[call.route].targets)
+    best.consider(engines.targets[entry.target].health, now);
   return best;
 }
 
 keel_candidate describe(const Engines& engines, const Call& call, const Candidate& candidate,
-                        std::optional<Duration> best, Instant now) {
+                        const engine::BestLatency& best, Instant now) {
   const TargetEngines& target = engines.targets[candidate.target];
   const LimitSet& limits = engines.provider_engines(candidate.target).limits;
   keel_candidate out{};
   out.struct_size = sizeof out;
   out.position = candidate.index;
   out.target = &engines.routes[call.route].described[candidate.index];
-  out.health_score = target.health.score(target.breaker.state(), best, now);
+  out.health_score =
+      target.health.score(target.breaker.state(), best.like(target.health, now), now);
   out.success_rate = target.health.success_rate(now);
   out.requests_left_share = limits.requests ? limits.requests->share_left(now) : 1.0;
   out.tokens_left_share = token_share(limits, now);
@@ -211,7 +210,7 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
   const RouteConfig& route = engines.config->routes[call.route];
   Survey out;
   out.request = describe(engines, call, now);
-  auto best = best_latency(engines, call, now);
+  const engine::BestLatency best = best_latency(engines, call, now);
   for (uint32_t i = 0; i < route.targets.size(); ++i) {
     Candidate candidate{.index = i, .target = route.targets[i].target};
     candidate.downgrade_only = route.targets[i].downgrade_only;

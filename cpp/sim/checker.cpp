@@ -40,7 +40,7 @@ void Checker::attach(const Simulator& simulator, const relay::Config& config) {
       if (targets_[entry.target].settings.floor < 0)
         targets_[entry.target].settings = route.retry.retry_budget;
   }
-  admitted_.resize(config.accounts.size());
+  places_.resize(config.accounts.size());
 }
 
 const std::string& Checker::scope_of(ProviderIndex provider, KeyIndex key) const {
@@ -313,10 +313,13 @@ void Checker::responded(CallId id, const relay::Answer& answer, Instant now) {
   const std::string wrong = cache_.judge(*config_, call.request, call.route, answer, now);
   check(wrong.empty(), answer.cached ? "H1" : "S1", wrong, now);
   posted_ += posted;
-  if (answer.sends > 0 || answer.cached)
-    for (AccountIndex account = 0; account < config_->accounts.size(); ++account)
-      if (account == 0 || config_->accounts[account].name == call.request.tenant)
-        admitted_[account].push_back(call.began);
+  for (AccountIndex account = 0; account < config_->accounts.size(); ++account) {
+    if (account != 0 && config_->accounts[account].name != call.request.tenant) continue;
+    if (answer.sends > 0 || answer.cached)
+      places_[account].kept.push_back(call.began);
+    else if (call.began < now)
+      places_[account].returned.push_back({call.began, now});
+  }
   deadlines_.erase({call.deadline, id});
   calls_.erase(found);
 }

@@ -127,9 +127,13 @@ class Checker {
   std::set<std::pair<ProviderIndex, KeyIndex>> dead_keys_;
   std::map<std::tuple<ProviderIndex, KeyIndex, uint32_t>, Instant> cooling_until_;
   std::unordered_map<ProbeId, relay::Probe> probes_;
-  std::vector<std::deque<Instant>> admitted_;  // per account: requests that kept their place
-  NanoUsd posted_;                             // as the answers' traces say
-  NanoUsd true_bill_;                          // as the providers say
+  struct Places {                                       // in an account's requests per minute
+    std::vector<Instant> kept;                          // when they were taken
+    std::vector<std::pair<Instant, Instant>> returned;  // taken, and given back
+  };
+  std::vector<Places> places_;  // per account
+  NanoUsd posted_;              // as the answers' traces say
+  NanoUsd true_bill_;           // as the providers say
   uint64_t checks_ = 0;
   std::vector<std::string> violations_;
 };

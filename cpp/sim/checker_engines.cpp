@@ -53,18 +53,27 @@ void Checker::check_money(Instant now) {
   }
 }
 
-// L1 over what kept its place: in any minute at most the limit and its burst.
+// L1 over what kept its place: in any minute at most the limit and its burst. What was taken before
+// the minute and given back within it makes room there.
 void Checker::check_rates(Instant now) {
-  for (AccountIndex i = 0; i < admitted_.size(); ++i) {
+  for (AccountIndex i = 0; i < places_.size(); ++i) {
     const int64_t limit = config_->accounts[i].limits.requests_per_minute;
     if (limit == 0) continue;
-    std::sort(admitted_[i].begin(), admitted_[i].end());
-    const int64_t burst = engine::Quota::requests_per_minute(limit).burst;
+    std::vector<Instant>& kept = places_[i].kept;
+    std::sort(kept.begin(), kept.end());
+    const int64_t most = limit + engine::Quota::requests_per_minute(limit).burst + 1;
     size_t first = 0;
-    for (size_t last = 0; last < admitted_[i].size(); ++last) {
-      while (admitted_[i][last] - admitted_[i][first] >= minutes(1)) ++first;
+    for (size_t last = 0; last < kept.size(); ++last) {
+      while (kept[last] - kept[first] >= minutes(1)) ++first;
+      const auto count = static_cast<int64_t>(last - first + 1);
+      if (count <= most) continue;
+      const int64_t room = std::count_if(
+          places_[i].returned.begin(), places_[i].returned.end(), [&](const auto& place) {
+            return place.first < kept[first] && place.second >= kept[first] &&
+                   place.second <= kept[last];
+          });
       check(
-          static_cast<int64_t>(last - first + 1) <= limit + burst + 1, "L1",
+          count <= most + room, "L1",
           [&] { return config_->accounts[i].name + " admitted too many requests in a minute"; },
           now);
     }

@@ -134,5 +134,25 @@ TEST(Health, ALatencyOfNothingDividesByNothing) {
   EXPECT_DOUBLE_EQ(health.score(State::closed, milliseconds(1), at_s(0)), 1);
 }
 
+// A target that answers is known by its time per output token, an idle one by its probes: neither
+// is slow for that.
+TEST(BestLatency, ComparesLikeWithLike) {
+  const Instant now{};
+  Health used, used_slower, idle, unknown;
+  used.record_per_output_token(milliseconds(40), now);
+  used_slower.record_per_output_token(milliseconds(80), now);
+  idle.record_probe(true, milliseconds(10), now);
+  BestLatency best;
+  EXPECT_EQ(best.like(used, now), std::nullopt);
+  for (const Health* health : {&used, &used_slower, &idle, &unknown}) best.consider(*health, now);
+  EXPECT_EQ(best.like(used, now), milliseconds(40));
+  EXPECT_EQ(best.like(used_slower, now), milliseconds(40));
+  EXPECT_EQ(best.like(idle, now), milliseconds(10));
+  EXPECT_EQ(best.like(unknown, now), std::nullopt);
+  EXPECT_EQ(used.score(Breaker::State::closed, best.like(used, now), now), 1.0);
+  EXPECT_NEAR(used_slower.score(Breaker::State::closed, best.like(used_slower, now), now), 0.9,
+              1e-9);
+}
+
 }  // namespace
 }  // namespace keel::engine

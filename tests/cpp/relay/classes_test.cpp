@@ -217,8 +217,8 @@ TEST(Classes, ShouldRetryFalseStopsThisTargetOnly) {
 }
 
 TEST(Classes, SideEffectsAreRepeatedOnlyWhereSurelyUnbilled) {
-  const std::string body =
-      R"({"model":"main","store":true,"max_tokens":100,"messages":[{"role":"user","content":"x"}]})";
+  const std::string body = R"({"model":"main","store":true,"max_tokens":100,)"
+                           R"("messages":[{"role":"user","content":"x"}]})";
   ASSERT_TRUE(Driven::with_body(body).facts.side_effects);
   {
     Driven d;
