@@ -218,6 +218,9 @@ TEST(Article, ProviderWeightsDecideWhereNoRuleDoes) {
 
 // ---- key pool ----
 
+const Edits kThreeKeys = {
+    {R"(api_key: "${HOLYSHEEP_API_KEY}")", "api_keys: [key-a, key-b, key-c]"}};
+
 TEST(Article, KeyPoolTheLeastUsedPerMinute) {
   Article a(kThreeKeys);
   for (int i = 0; i < 30; ++i) a.ask("auto", at(seconds(60) + ms(1'900 * i)));
