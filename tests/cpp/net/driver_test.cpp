@@ -152,18 +152,13 @@ TEST_F(DriverTest, SendsAreWhatTheProvidersSaw) {
     build(config_over({faulty->url(), fine->url()},
                       "breaker: {consecutive: 10000, min_requests: 10000}\n"));
     int64_t sends = 0;
-    int answered = 0;
     for (int round = 0; round < 10; ++round) {
       std::vector<Call> calls;
       for (int i = 0; i < 8; ++i) calls.push_back(submit(request()));
       for (Call& call : calls) {
-        Answer answer = call.answer.get();
-        answered += answer.kind == AnswerKind::ok;
-        sends += answer.sends;
+        sends += call.answer.get().sends;
       }
     }
-    // Not all: with the breaker held closed, failovers count against the route's extra sends.
-    EXPECT_GT(answered, 0) << fault;
     auto requests_of = [&](const mock::Server& s) {
       return state_of(s)["requests"].get<int64_t>();
     };
