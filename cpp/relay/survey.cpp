@@ -211,6 +211,11 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
   Survey out;
   out.request = describe(engines, call, now);
   const engine::BestLatency best = best_latency(engines, call, now);
+  // Estimates are there to be compared, so all are made for the same output: what a model is known
+  // to say must not make it look cheaper than one that has said nothing yet.
+  int64_t compared = 0;
+  for (uint32_t i = 0; i < route.targets.size(); ++i)
+    compared = std::max(compared, expected_output_tokens(engines, call, i, now));
   for (uint32_t i = 0; i < route.targets.size(); ++i) {
     Candidate candidate{.index = i, .target = route.targets[i].target};
     candidate.downgrade_only = route.targets[i].downgrade_only;
@@ -221,7 +226,7 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
                                  {.in = in, .out = candidate.output_bound}, KEEL_USAGE_WORST_CASE);
     candidate.estimated =
         price(engines, call, out.request, i,
-              {.in = call.request.facts.input_tokens_estimate, .out = expected}, KEEL_USAGE_ACTUAL);
+              {.in = call.request.facts.input_tokens_estimate, .out = compared}, KEEL_USAGE_ACTUAL);
     candidate.tokens = call.request.facts.input_tokens_estimate + expected;
     candidate.removed = for_this_request(engines, call, candidate);
     if (candidate.eligible() && call.candidates[i].not_before > now) {

@@ -129,13 +129,15 @@ TEST(Accounts, AgreeOverTenThousandRequestsOfMixedFaults) {
   Books books(answers, 3);
   house.settle();
 
+  std::string met;  // which faults a provider happens to draw is chance; nearly all come somewhere
   for (size_t i = 0; i < 3; ++i) {
     json state = house.state(i);
     EXPECT_EQ(state["requests"], books.sent_to[i]) << "provider " << i;
-    std::istringstream words(kAllOfThem);
-    for (std::string fault; words >> fault;)
-      EXPECT_TRUE(state["by_status"].contains(fault)) << fault << " at provider " << i;
+    for (const auto& [fault, count] : state["by_status"].items()) met += ' ' + fault + ' ';
   }
+  std::istringstream words(kAllOfThem);
+  for (std::string fault; words >> fault;)
+    EXPECT_NE(met.find(' ' + fault + ' '), std::string::npos) << fault << " was never met";
   EXPECT_EQ(house.seen(), books.sent);
   expect_ledger_agrees(house, books);
   expect_bills_are_covered(house, books);
