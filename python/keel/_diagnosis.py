@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import sysconfig
@@ -12,10 +13,11 @@ def explain_import_error(error: ImportError) -> str:
     here = Path(__file__).parent
     wanted = "_core" + str(sysconfig.get_config_var("EXT_SUFFIX"))
     found = sorted(path.name for path in here.glob("_core*.so"))
+    system = os.uname()  # platform.platform() starts a process, which a sub-interpreter may not
     lines = [
         f"keel's extension module could not be loaded: {error}",
         f"  interpreter: {sys.implementation.name} {platform.python_version()}, {sys.executable}",
-        f"  platform:    {platform.platform()}",
+        f"  platform:    {system.sysname} {system.release} {system.machine}",
         f"  wanted:      {here / wanted}",
         f"  found:       {', '.join(found) if found else 'no extension module'}",
     ]
