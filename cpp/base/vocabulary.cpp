@@ -52,4 +52,20 @@ std::string_view name_of(Billed b) {
   return "unknown";
 }
 
+std::string_view name_of(Prefill prefill) {
+  switch (prefill) {
+    case Prefill::none:
+      return "none";
+    case Prefill::plain:
+      return "plain";
+    case Prefill::prefix:
+      return "prefix";
+    case Prefill::prefix_echoed:
+      return "prefix_echoed";
+    case Prefill::final_message:
+      return "final_message";
+  }
+  return "unknown";
+}
+
 }  // namespace keel

@@ -22,7 +22,17 @@ using RouteIndex = uint32_t;
 using KeyIndex = uint32_t;
 using AccountIndex = uint32_t;
 
-enum class Operation : uint8_t { chat, embeddings };
+enum class Operation : uint8_t { chat, embeddings, completions };
+
+// How a model goes on with an answer that was begun elsewhere: its last message is the assistant's.
+enum class Prefill : uint8_t {
+  none,           // it would begin a new answer, or refuse
+  plain,          // the message alone is enough
+  prefix,         // ... with `"prefix": true` in it (Mistral, DeepSeek's beta)
+  prefix_echoed,  // likewise, and the reply repeats what it was given
+  final_message,  // continue_final_message and add_generation_prompt (vLLM)
+};
+std::string_view name_of(Prefill prefill);
 
 // Tokens as the provider counted them. `cached` and `cache_write` are part of `in`, `reasoning` is
 // part of `out` (OpenAI's convention; other dialects are converted to it in wire/).

@@ -170,6 +170,10 @@ void Conductor::carry_out(relay::Respond& respond) {
   if (!caller.empty()) caller.mapped()(std::move(respond.answer));
 }
 
+void Conductor::carry_out(relay::Pause&) {}
+
+void Conductor::carry_out(relay::Deliver&) {}
+
 void Conductor::carry_out(relay::Tell& tell) {
   if (plan_.on_notice) plan_.on_notice(tell.notice);
 }

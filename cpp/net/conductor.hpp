@@ -56,6 +56,8 @@ class Conductor final : private UpstreamListener {
 
   void carry_out(relay::Send& send);
   void carry_out(relay::Abort& abort);
+  void carry_out(relay::Pause& pause);
+  void carry_out(relay::Deliver& piece);
   void carry_out(relay::Probe& probe);
   void carry_out(relay::AbortProbe& abort);
   void carry_out(relay::Respond& respond);

@@ -28,6 +28,14 @@ struct DriverOptions {
 // not throw.
 using Completion = std::function<void(relay::Answer&& answer)>;
 
+// Who waits for a stream. Both are called on the driver's thread, must be cheap and must not throw.
+class StreamCaller {
+ public:
+  virtual ~StreamCaller() = default;
+  virtual void on_piece(relay::Deliver&& piece) = 0;   // in order; the first has the head
+  virtual void on_answer(relay::Answer&& answer) = 0;  // once, last
+};
+
 // No thread, no socket and no libcurl handle before the first submit. Every method may be called
 // from any thread.
 //

@@ -155,7 +155,8 @@ Next Life::attempt(Call& call) {
   send.operation = call.request.facts.operation;
   send.max_output_tokens = attempt.clamped;
   if (!call.request.body.empty())
-    send.body = wire::retarget(call.request.body, call.request.facts, model.name, attempt.clamped);
+    send.body = wire::retarget(call.request.body, call.request.facts,
+                               {.model = model.name, .max_output_tokens = attempt.clamped});
   call.trace->say(Stage::attempt, describe_attempt(engines_, call, now_), now_);
   actions_.push_back(std::move(send));
   return Next::wait;

@@ -37,6 +37,7 @@ struct ModelConfig {
   int64_t output_tokens = 0;   // 0: unknown
   Lacks lacks;
   bool reasoning = false;
+  Prefill prefill = Prefill::none;
 };
 
 struct KeyConfig {
@@ -64,6 +65,7 @@ struct ProviderConfig {
   bool allow_plaintext = false;
   bool allow_private = false;
   bool bills_errors = false;
+  bool stream_options = true;  // takes stream_options.include_usage; else it is never sent there
   std::vector<ModelConfig> models;
   std::string health_path = "/models";  // relative to base_url, asked with GET
 };
@@ -102,6 +104,26 @@ struct RouteTarget {
   bool downgrade_only = false;  // not a target of the route itself: reached by a downgrade mapping
 };
 
+// How a stream that broke after content was delivered may go on (SEMANTICS A4).
+enum class Resume : uint8_t { continuation, replay };
+
+// What is kept back before a stream's content is let go, for those who prefer certainty to an early
+// first token. One of the three; nothing set: content is passed on at once.
+struct HoldBack {
+  int64_t tokens = 0;     // counted as content events
+  Duration time;          // since the first content
+  bool complete = false;  // until the stream has ended well
+};
+
+struct StreamConfig {
+  std::vector<Resume> resume{Resume::continuation, Resume::replay};
+  bool replay_deterministic_only = false;
+  HoldBack hold_back;
+  Duration first_token = seconds(10);
+  Duration first_token_reasoning = seconds(60);
+  Duration stall = seconds(15);
+};
+
 enum class OnExhausted : uint8_t { reject, wait, other_route };
 enum class CacheWhen : uint8_t { deterministic, always };
 
@@ -125,6 +147,7 @@ struct RouteConfig {
   RetryConfig retry;
   std::optional<RouteCache> cache;  // nothing: this route does not cache
   bool fallback_on_content_policy = false;
+  StreamConfig stream;
 };
 
 // The relay as a whole (account 0) and every tenant: limits and money in a tree.
@@ -140,6 +163,14 @@ struct AccountConfig {
 struct HealthCheckConfig {
   Duration interval = seconds(15);  // zero: off
   Duration timeout = seconds(2);
+};
+
+// The gateway's own side.
+struct ServerConfig {
+  std::string host = "127.0.0.1";
+  uint16_t port = 3000;
+  bool open_models = false;  // models asked for by name need no route
+  Duration drain = seconds(30);
 };
 
 enum class LogLevel : uint8_t { debug, info, warning, error, off };
@@ -161,6 +192,7 @@ struct Config {
   Duration connect_timeout = seconds(5);
   LogLevel log_level = LogLevel::info;
   std::string request_log_path;  // empty: none
+  ServerConfig server;
   std::string metrics_endpoint;  // the article's; read and shown, served with the gateway
   size_t traces_kept = 10'000;
   uint64_t seed = 0;  // 0: the driver draws one

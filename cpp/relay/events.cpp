@@ -30,6 +30,8 @@ std::string_view name_of(AnswerKind kind) {
       return "upstream_error";
     case AnswerKind::cancelled:
       return "cancelled";
+    case AnswerKind::stream_interrupted:
+      return "stream_interrupted";
   }
   return "unknown";
 }

@@ -5,6 +5,7 @@
 
 #include "base/body.hpp"
 #include "base/money.hpp"
+#include "base/stream.hpp"
 #include "base/time.hpp"
 #include "base/vocabulary.hpp"
 #include "relay/trace.hpp"
@@ -13,10 +14,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
 namespace keel::relay {
+
+using Fields = std::vector<std::pair<std::string, std::string>>;  // of a head: names in lower case
 
 // ---- events: what happens -----------------------------------------------------------------------
 
@@ -32,19 +36,35 @@ struct Request {
   bool no_store = false;               // neither
   Duration max_age = Duration::max();  // no older answer than this
   bool no_downgrade = false;
+  // What the client's head says to the provider, by the allow-list of CONVENTIONS.md; kept for
+  // every attempt.
+  std::shared_ptr<const Fields> forward;
 };
+// The caller went away, or wants no more.
 struct Cancel {
   CallId call = 0;
+};
+// The caller of a stream cannot take more for now, or can again.
+struct Backpressure {
+  CallId call = 0;
+  bool full = false;
 };
 // Request bytes begin to leave. Before this an attempt is a try, from here on it is a send.
 struct Sent {
   AttemptId attempt = 0;
 };
-// The exchange is over. `reply` holds the body of a usable answer or of an error reply.
+// The next event of a 2xx that is a stream, in order.
+struct Streamed {
+  AttemptId attempt = 0;
+  StreamEvent event;
+};
+// The exchange is over. `reply` holds the body of a usable answer or of an error reply; of a stream
+// nothing, and the outcome says only how the transport ended (replied, broken) and the status.
 struct Finished {
   AttemptId attempt = 0;
   Outcome outcome;
   Body reply;
+  Fields fields;  // of the reply's head, what a client may see: upstream request id, rate limits
   bool reused_connection = false;
 };
 struct Probed {
@@ -59,7 +79,8 @@ struct WallClock {
 // wake_at() has come. Carries out one thing that is due; a driver sends it while wake_at() <= now.
 struct Wake {};
 
-using Event = std::variant<Request, Cancel, Sent, Finished, Probed, WallClock, Wake>;
+using Event =
+    std::variant<Request, Cancel, Backpressure, Sent, Streamed, Finished, Probed, WallClock, Wake>;
 
 // ---- actions: what to do ------------------------------------------------------------------------
 
@@ -71,6 +92,13 @@ struct Send {
   Operation operation = Operation::chat;
   std::optional<int64_t> max_output_tokens;  // spliced in: a clamp, or a default where none is set
   SplicedBody body;
+  bool stream = false;                    // a 2xx is to be reported by Streamed
+  std::shared_ptr<const Fields> forward;  // beside the dialect's own headers
+};
+// Stop reading the exchange's reply, or go on; what was read before may still be reported.
+struct Pause {
+  AttemptId attempt = 0;
+  bool pause = true;
 };
 // Close the exchange upstream; no event about this attempt is wanted any more.
 struct Abort {
@@ -100,6 +128,7 @@ enum class AnswerKind : uint8_t {
   deadline_exceeded,
   upstream_error,
   cancelled,
+  stream_interrupted,  // after content was delivered: nothing could go on with it
 };
 
 struct Answer {
@@ -121,7 +150,28 @@ struct Answer {
   std::optional<Duration> retry_after;
   std::optional<bool> should_retry;
   Verdict last_verdict;
+  Fields fields;          // of the provider's reply, for the client
+  bool streamed = false;  // pieces were delivered before this: the body is empty
   std::shared_ptr<const Trace> trace;
+};
+
+// What is known when a stream begins: a gateway writes its head from it.
+struct StreamHead {
+  TargetIndex target = 0;
+  int sends = 0;
+  std::string_view cache;  // hit, miss or bypass; empty: never looked
+  Duration age;            // of a cached answer
+  std::string downgraded;
+  std::optional<int64_t> clamped;
+  Fields fields;
+};
+// The next bytes of a streamed answer: whole events. The first one brings the head. Respond follows
+// the last: with kind ok everything was delivered, the end marker included; with any other the
+// client is owed an error event in its own dialect, and no end marker.
+struct Deliver {
+  CallId call = 0;
+  std::string bytes;
+  std::shared_ptr<const StreamHead> head;  // with the first only
 };
 struct Respond {
   CallId call = 0;
@@ -150,7 +200,7 @@ struct Tell {
   Notice notice;
 };
 
-using Action = std::variant<Send, Abort, Probe, AbortProbe, Respond, Tell>;
+using Action = std::variant<Send, Abort, Pause, Probe, AbortProbe, Deliver, Respond, Tell>;
 using Actions = std::vector<Action>;
 
 std::string_view name_of(AnswerKind kind);

@@ -54,6 +54,10 @@ void Relay::on(Cancel& event, Actions& actions) {
   forget_if_closed(event.call);
 }
 
+void Relay::on(Backpressure&, Actions&) {}
+
+void Relay::on(Streamed&, Actions&) {}
+
 void Relay::on(Sent& event, Actions& actions) {
   if (Call* call = call_of(event.attempt)) Life(engines_, actions, now_).sent(*call);
 }

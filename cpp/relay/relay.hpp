@@ -35,7 +35,9 @@ class Relay {
  private:
   void on(Request& event, Actions& actions);
   void on(Cancel& event, Actions& actions);
+  void on(Backpressure& event, Actions& actions);
   void on(Sent& event, Actions& actions);
+  void on(Streamed& event, Actions& actions);
   void on(Finished& event, Actions& actions);
   void on(Probed& event, Actions& actions);
   void on(WallClock& event, Actions& actions);

@@ -190,6 +190,10 @@ void Simulator::carry_out(relay::Respond& respond) {
   if (on_answer) on_answer(respond.call, respond.answer, now_);
 }
 
+void Simulator::carry_out(relay::Pause&) {}
+
+void Simulator::carry_out(relay::Deliver&) {}
+
 void Simulator::carry_out(relay::Tell& tell) {
   if (on_notice) on_notice(tell.notice, now_);
 }

@@ -92,6 +92,8 @@ class Simulator {
   Exchange draw(const relay::Send& send);
   void carry_out(relay::Send& send);
   void carry_out(relay::Abort& abort);
+  void carry_out(relay::Pause& pause);
+  void carry_out(relay::Deliver& piece);
   void carry_out(relay::Probe& probe);
   void carry_out(relay::AbortProbe& abort);
   void carry_out(relay::Respond& respond);

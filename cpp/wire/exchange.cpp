@@ -14,8 +14,7 @@ const Dialect* dialect_named(std::string_view name) {
   return nullptr;
 }
 
-SplicedBody retarget(const Body& request, const Facts& facts, std::string_view model_name,
-                     std::optional<int64_t> max_output_tokens, std::string_view default_field) {
+SplicedBody retarget(const Body& request, const Facts& facts, const Retarget& to) {
   SplicedBody out{request, {}};
   std::string inserted;
   auto set = [&](Span value, std::string_view field, std::string text) {
@@ -26,14 +25,15 @@ SplicedBody retarget(const Body& request, const Facts& facts, std::string_view m
     if (!inserted.empty()) inserted += ',';
     inserted += json_quote(field) + ":" + text;
   };
-  if (facts.model_value.empty() || facts.model != model_name) {
-    set(facts.model_value, "model", json_quote(model_name));
+  if (facts.model_value.empty() || facts.model != to.model) {
+    set(facts.model_value, "model", json_quote(to.model));
   }
-  bool limited = facts.operation == Operation::chat && max_output_tokens.has_value();
-  if (limited && max_output_tokens != facts.max_output_tokens) {
+  bool limited = facts.operation == Operation::chat && to.max_output_tokens.has_value();
+  if (limited && to.max_output_tokens != facts.max_output_tokens) {
     bool named = facts.max_tokens_field != MaxTokensField::none;
-    set(facts.max_tokens_value, named ? name_of(facts.max_tokens_field) : default_field,
-        std::to_string(*max_output_tokens));
+    set(facts.max_tokens_value,
+        named ? name_of(facts.max_tokens_field) : to.default_max_tokens_field,
+        std::to_string(*to.max_output_tokens));
   }
   if (!inserted.empty()) {
     if (!facts.object_is_empty) inserted += ',';

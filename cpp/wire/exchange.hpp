@@ -7,6 +7,7 @@
 #include "base/vocabulary.hpp"
 #include "wire/facts.hpp"
 #include "wire/headers.hpp"
+#include "wire/stream.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -24,9 +25,13 @@ struct HttpRequest {
 
 // What changes in the client's request for one target.
 struct Retarget {
-  std::string_view model;                     // the target's own name for it
-  std::optional<int64_t> max_output_tokens;   // a limit to splice in, per choice
-  std::string_view default_max_tokens_field;  // where the client named none
+  std::string_view model;                    // the target's own name for it
+  std::optional<int64_t> max_output_tokens;  // a limit to splice in, per choice
+  std::string_view default_max_tokens_field = "max_completion_tokens";  // where it named none
+  bool ask_usage = false;  // stream_options.include_usage: true, where the client did not say so
+  // An answer that was begun elsewhere, to be gone on with; `prefill` says how the model takes it.
+  std::string_view begun;
+  Prefill prefill = Prefill::none;
 };
 
 // A complete reply, judged as far as its bytes go. Transport failures never come here: the driver
@@ -62,11 +67,8 @@ const Dialect* dialect_named(std::string_view name);
 // Counts beyond this in one reply are nonsense, and nonsense counts as no usage at all.
 inline constexpr int64_t kUsageTokensMax = 100'000'000;
 
-// The client's bytes with the model and, if given, the output limit replaced; a value that is
-// already as wanted is left alone. `default_field` is used where the client's request has neither
-// field.
-SplicedBody retarget(const Body& request, const Facts& facts, std::string_view model_name,
-                     std::optional<int64_t> max_output_tokens = std::nullopt,
-                     std::string_view default_field = "max_completion_tokens");
+// The client's bytes with what `to` names replaced or added, and our own members cut out; a value
+// that is already as wanted is left alone.
+SplicedBody retarget(const Body& request, const Facts& facts, const Retarget& to);
 
 }  // namespace keel::wire

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace keel::wire {
 
@@ -51,6 +52,15 @@ struct Facts {
   // repeated only where the first send was surely not billed (SEMANTICS A2).
   bool side_effects = false;
   bool cacheable = true;  // false: a repeated nested key, or side effects
+
+  // Where a resumed or a metered stream's request is changed.
+  Span messages_end;          // zero-length, before the closing bracket of `messages`
+  Span stream_options_value;  // an object or null; empty if absent
+  Span include_usage_value;   // within it; empty if absent
+  // Our own members: other models to fall back to (`models`, `fallbacks`), in order, and the bytes
+  // to cut out of what goes upstream, each with the comma that goes with it.
+  std::vector<std::string> fallbacks;
+  std::vector<Span> ours;
 
   Span first_message_text;  // the first message's content with its quotes, if it is a string
 };

@@ -44,7 +44,7 @@ class OpenAi final : public Dialect {
   }
 
   SplicedBody encode(const Body& request, const Facts& facts, const Retarget& to) const override {
-    return retarget(request, facts, to.model, to.max_output_tokens, to.default_max_tokens_field);
+    return retarget(request, facts, to);
   }
 
   Decoded decode_reply(Operation operation, int status, const Headers& headers, const Body& reply,

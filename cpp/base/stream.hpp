@@ -1,0 +1,51 @@
+#pragma once
+// One event of a streamed answer as wire/ read it: the provider's own bytes, and what they mean.
+
+#include "base/body.hpp"
+#include "base/vocabulary.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace keel {
+
+// What a piece of text belongs to. Two answers are the same when every lane has the same text.
+struct Lane {
+  enum class Part : uint8_t { text, reasoning, refusal, tool_name, tool_arguments };
+
+  uint16_t choice = 0;
+  Part part = Part::text;
+  uint16_t tool = 0;  // the tool call's index, for the tool parts
+
+  friend bool operator==(const Lane&, const Lane&) = default;
+};
+
+struct StreamEvent {
+  enum class Kind : uint8_t {
+    lifecycle,   // nothing to read in it: comments, pings, role-only deltas, empty choices
+    content,     // text, reasoning, a refusal or tool calls: `pieces` say what
+    finish,      // a choice's finish_reason; may carry pieces and usage too
+    usage,       // counts and nothing else: its choices are empty
+    error,       // an error where an answer was to go on; `outcome` says which
+    unparsable,  // not what the dialect allows
+    done,        // the provider's end marker
+  };
+  struct Piece {
+    Lane lane;
+    std::string text;  // decoded, never empty
+    Span at;           // its JSON string in `bytes`, quotes included
+  };
+
+  Kind kind = Kind::lifecycle;
+  std::string bytes;  // the whole event as it came, its blank line included; empty: drop it
+  std::vector<Piece> pieces;
+  Span id;                        // the JSON string, quotes included; empty if absent
+  Span model;                     // likewise
+  bool content_filtered = false;  // finish_reason content_filter
+  std::optional<Usage> usage;     // exact counts; absent where null, missing or nonsense
+  Outcome outcome;                // of an error (ended = unusable), or why it is unparsable
+};
+
+}  // namespace keel
