@@ -25,7 +25,8 @@ struct Lane {
 struct StreamEvent {
   enum class Kind : uint8_t {
     lifecycle,   // nothing to read in it: comments, pings, role-only deltas, empty choices
-    content,     // text, reasoning, a refusal or tool calls: `pieces` say what
+    content,     // text, reasoning, a refusal or tool calls: `pieces` say what; without any it is
+                 // content of a sort that is only passed on (audio, images)
     finish,      // a choice's finish_reason; may carry pieces and usage too
     usage,       // counts and nothing else: its choices are empty
     error,       // an error where an answer was to go on; `outcome` says which
@@ -36,6 +37,9 @@ struct StreamEvent {
     Lane lane;
     std::string text;  // decoded, never empty
     Span at;           // its JSON string in `bytes`, quotes included
+    // Another JSON string that cannot stay whole when this text is cut: the same reasoning under a
+    // second name, or the tool call's id. Empty if there is none.
+    Span beside;
   };
 
   Kind kind = Kind::lifecycle;
@@ -44,8 +48,10 @@ struct StreamEvent {
   Span id;                        // the JSON string, quotes included; empty if absent
   Span model;                     // likewise
   bool content_filtered = false;  // finish_reason content_filter
-  std::optional<Usage> usage;     // exact counts; absent where null, missing or nonsense
-  Outcome outcome;                // of an error (ended = unusable), or why it is unparsable
+  // Exact counts; absent where null, missing or nonsense, and beside content before the first
+  // finish_reason: some providers send counts that grow with every event.
+  std::optional<Usage> usage;
+  Outcome outcome;  // of an error (ended = unusable), or why it is unparsable
 };
 
 }  // namespace keel

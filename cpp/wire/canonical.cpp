@@ -22,9 +22,21 @@ using json::String;
 
 constexpr std::string_view kSchema = "keel-identity-1";
 
+std::string_view name_of(Operation operation) {
+  switch (operation) {
+    case Operation::chat:
+      return "chat";
+    case Operation::embeddings:
+      return "embeddings";
+    case Operation::completions:
+      break;
+  }
+  return "completions";
+}
+
 bool no_effect(const String& key) {
-  constexpr std::string_view names[] = {"model", "user", "metadata", "safety_identifier",
-                                        "prompt_cache_key"};
+  constexpr std::string_view names[] = {
+      "model", "user", "metadata", "safety_identifier", "prompt_cache_key", "models", "fallbacks"};
   return std::any_of(std::begin(names), std::end(names),
                      [&](std::string_view name) { return key.equals(name); });
 }
@@ -224,7 +236,7 @@ Identity identity_of(std::string_view tenant_scope, Operation operation,
   std::string parts;
   append_part(kSchema, parts);
   append_part(tenant_scope, parts);
-  append_part(operation == Operation::chat ? "chat" : "embeddings", parts);
+  append_part(name_of(operation), parts);
   append_part(target_name, parts);
   append_part({reinterpret_cast<const char*>(request_digest.bytes.data()), 32}, parts);
   append_part(extra, parts);

@@ -22,8 +22,9 @@ inline constexpr size_t kCanonicalBytesMax = 4 * 1024 * 1024;  // a larger reque
 // shortest text of the double they are, or by their own text where that is another value.
 //
 // Left out, on top level only: `user`, `metadata`, `safety_identifier` and `prompt_cache_key`,
-// which have no effect on the answer; and `model`, because the target that answers takes its place
-// (see identity_of).
+// which have no effect on the answer; and `model`, `models` and `fallbacks`, because the target
+// that answers takes their place (see identity_of). `stream` stays: a stored stream is given as
+// one.
 //
 // Error code "uncacheable": a repeated key, nesting or size beyond the caps, not JSON.
 Result<std::string> canonical_request(const Body& body);

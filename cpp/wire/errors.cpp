@@ -258,6 +258,13 @@ ErrorCode code_of(const ProviderError& error, int status) {
   return inside_success && numeric ? of_status(number) : ErrorCode::none;
 }
 
+void take_words(const ProviderError& error, Outcome& outcome) {
+  outcome.error_type = error.type;
+  outcome.error_code = error.code;
+  outcome.message = error.message;
+  outcome.code = code_of(error, outcome.status);
+}
+
 std::string openai_error_body(std::string_view type, std::string_view code,
                               std::string_view message, std::string_view param) {
   auto or_null = [](std::string_view text) { return text.empty() ? "null" : json_quote(text); };

@@ -38,6 +38,9 @@ ProviderError read_error_body(std::string_view body);
 // error inside a 2xx, whose numeric code then stands for the status.
 ErrorCode code_of(const ProviderError& error, int status);
 
+// The error's words and code become the outcome's.
+void take_words(const ProviderError& error, Outcome& outcome);
+
 // {"error": {"message", "type", "param", "code"}}; an empty param or code is null.
 std::string openai_error_body(std::string_view type, std::string_view code,
                               std::string_view message, std::string_view param = {});

@@ -10,6 +10,7 @@
 #include "wire/stream.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -57,6 +58,8 @@ class Dialect {
   virtual SplicedBody encode(const Body& request, const Facts& facts, const Retarget& to) const = 0;
   virtual Decoded decode_reply(Operation operation, int status, const Headers& headers,
                                const Body& reply, int64_t unix_now_ns) const = 0;
+  // Reads a 2xx that is an event stream.
+  virtual std::unique_ptr<StreamReader> stream_reader(Operation operation) const = 0;
   // The text of a usable reply's first choice; empty if it has none (tool calls only).
   virtual std::string text_of(const Body& reply) const = 0;
 };

@@ -1,5 +1,6 @@
 #include "wire/facts.hpp"
 
+#include "wire/fallbacks.hpp"
 #include "wire/prompt.hpp"
 
 #include <algorithm>
@@ -11,6 +12,18 @@ namespace {
 
 using json::Kind;
 using json::String;
+
+std::string_view prompt_name(Operation operation) {
+  switch (operation) {
+    case Operation::chat:
+      return "messages";
+    case Operation::completions:
+      return "prompt";
+    case Operation::embeddings:
+      break;
+  }
+  return "input";
+}
 
 class Reader {
  public:
@@ -31,6 +44,7 @@ class Reader {
   void max_tokens() { output_limit(MaxTokensField::max_tokens); }
   void max_completion_tokens() { output_limit(MaxTokensField::max_completion_tokens); }
   void choices();
+  void best_of();
   void stream() { flag(facts_.stream); }
   void stream_options();
   void temperature();
@@ -44,6 +58,8 @@ class Reader {
   void audio_output() { facts_.asks_audio |= prompt_.is_set(); }
   void provider_acts() { facts_.side_effects |= prompt_.is_set(); }
   void no_prompt_text() { prompt_.pass_over(); }
+  void models() { names(read_models(cursor_, facts_.fallbacks)); }
+  void fallbacks() { names(read_fallbacks(cursor_, facts_.fallbacks)); }
   void other();
 
   // Values.
@@ -51,9 +67,11 @@ class Reader {
   void output_limit(MaxTokensField field);
   std::optional<int64_t> whole(int64_t min, int64_t max);
 
+  void names(std::string problem);
   void wrong(std::string_view wanted);
   void reject(std::string message);
   void reject_missing(std::string_view where);
+  void name_models();
   void add_up();
 
   std::string_view text_;
@@ -65,6 +83,8 @@ class Reader {
   std::string_view member_;  // the top-level key being read
   bool prompt_seen_ = false;
   bool limit_given_ = false;
+  bool ours_ = false;  // the member being read
+  int64_t best_of_ = 1;
 };
 
 Reader::Handler Reader::handler_of(std::string_view key, Operation operation) {
@@ -72,22 +92,26 @@ Reader::Handler Reader::handler_of(std::string_view key, Operation operation) {
     std::string_view key;
     Handler read;
   };
-  static constexpr Entry both[] = {
+  static constexpr Entry always[] = {
       {"model", &Reader::model},
       {"user", &Reader::no_prompt_text},
       {"metadata", &Reader::no_prompt_text},
       {"safety_identifier", &Reader::no_prompt_text},
       {"prompt_cache_key", &Reader::no_prompt_text},
       {"service_tier", &Reader::no_prompt_text},
-      {"models", &Reader::no_prompt_text},
-      {"fallbacks", &Reader::no_prompt_text},
+      {"models", &Reader::models},
+      {"fallbacks", &Reader::fallbacks},
   };
   static constexpr Entry embeddings[] = {
       {"input", &Reader::input},
       {"encoding_format", &Reader::no_prompt_text},
   };
-  static constexpr Entry chat[] = {
-      {"messages", &Reader::messages},
+  static constexpr Entry chat[] = {{"messages", &Reader::messages}};
+  static constexpr Entry completions[] = {
+      {"prompt", &Reader::input},
+      {"best_of", &Reader::best_of},
+  };
+  static constexpr Entry generated[] = {
       {"max_tokens", &Reader::max_tokens},
       {"max_completion_tokens", &Reader::max_completion_tokens},
       {"n", &Reader::choices},
@@ -121,8 +145,11 @@ Reader::Handler Reader::handler_of(std::string_view key, Operation operation) {
     }
     return nullptr;
   };
-  Handler handler = find(both);
-  if (!handler) handler = operation == Operation::chat ? find(chat) : find(embeddings);
+  Handler handler = find(always);
+  if (!handler && operation == Operation::embeddings) handler = find(embeddings);
+  if (!handler && operation == Operation::chat) handler = find(chat);
+  if (!handler && operation == Operation::completions) handler = find(completions);
+  if (!handler && operation != Operation::embeddings) handler = find(generated);
   return handler ? handler : &Reader::other;
 }
 
@@ -135,13 +162,19 @@ Result<Facts> Reader::read() {
   facts_.insert_at = {cursor_.offset() + 1, 0};
   facts_.object_is_empty = true;
   std::string decoded;
+  bool kept = false;
   cursor_.object([&](const String& key) {
     facts_.object_is_empty = false;
     keys_.add(key);
     decoded.clear();
     key.append_exact(decoded);
     member_ = decoded;
+    ours_ = false;
     (this->*handler_of(decoded, facts_.operation))();
+    kept |= !ours_;
+    if (!ours_ || cursor_.failed()) return;
+    facts_.ours.push_back(
+        member_with_comma(text_, cursor_.span_of(key).offset, cursor_.offset(), kept));
   });
   if (!cursor_.finish()) {
     return Error{"invalid_request", "", "the body is not JSON: " + cursor_.problem()};
@@ -150,11 +183,27 @@ Result<Facts> Reader::read() {
     return Error{"invalid_request", std::string(keys_.found()),
                  "found this key twice in the request, wanted it once"};
   }
-  if (facts_.model_value.empty()) reject_missing("model");
-  if (!prompt_seen_) reject_missing(facts_.operation == Operation::chat ? "messages" : "input");
+  name_models();
+  if (!prompt_seen_) reject_missing(prompt_name(facts_.operation));
   if (error_) return *std::move(error_);
   add_up();
   return std::move(facts_);
+}
+
+// OpenRouter takes `models` without `model`, and the first of them may be the model once more.
+void Reader::name_models() {
+  std::vector<std::string>& names = facts_.fallbacks;
+  if (facts_.model_value.empty()) {
+    if (names.empty()) return reject_missing("model");
+    facts_.model = names.front();
+  }
+  std::vector<std::string> others;
+  for (std::string& name : names) {
+    bool known =
+        name == facts_.model || std::find(others.begin(), others.end(), name) != others.end();
+    if (!known) others.push_back(std::move(name));
+  }
+  names = std::move(others);
 }
 
 void Reader::add_up() {
@@ -166,6 +215,10 @@ void Reader::add_up() {
   facts_.asks_tools = found.tools;
   facts_.side_effects |= found.side_effects;
   facts_.first_message_text = found.first_text;
+  facts_.prefilled = found.ends_in_assistant;
+  if (facts_.operation == Operation::completions) {
+    facts_.choices = std::max(facts_.choices, best_of_) * std::max<int64_t>(found.inputs, 1);
+  }
   if (facts_.operation == Operation::embeddings) {
     facts_.deterministic = true;
     facts_.max_output_tokens = 0;
@@ -177,10 +230,15 @@ void Reader::messages() {
   if (cursor_.kind() != Kind::array) return wrong("an array");
   prompt_seen_ = true;
   prompt_.messages();
+  if (!cursor_.failed()) facts_.messages_end = {cursor_.offset() - 1, 0};
 }
 
 void Reader::input() {
   Kind kind = cursor_.kind();
+  if (kind == Kind::null && facts_.operation == Operation::completions) {  // a text's beginning
+    prompt_seen_ = true;
+    return prompt_.pass_over();
+  }
   if (kind != Kind::string && kind != Kind::array) return wrong("a string or an array");
   prompt_seen_ = true;
   prompt_.input();
@@ -192,20 +250,25 @@ void Reader::model() {
   if (!cursor_.string(name)) return;
   facts_.model_value = cursor_.span_of(name);
   facts_.model = name.text();
-  bool control = std::any_of(facts_.model.begin(), facts_.model.end(), [](char c) {
-    return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
-  if (facts_.model.empty()) return reject("found an empty name, wanted a model or a route");
-  if (control) return reject("found a control character in the name of a model");
-  if (facts_.model.size() > kModelBytesMax) {
-    reject("found a name of " + std::to_string(facts_.model.size()) + " bytes, wanted at most " +
-           std::to_string(kModelBytesMax));
+  if (std::string problem = model_name_problem(facts_.model); !problem.empty()) {
+    reject(std::move(problem));
   }
+}
+
+void Reader::names(std::string problem) {
+  ours_ = true;
+  if (!problem.empty()) reject(std::move(problem));
 }
 
 void Reader::choices() {
   if (cursor_.kind() == Kind::null) return prompt_.pass_over();
   if (std::optional<int64_t> n = whole(1, kChoicesMax)) facts_.choices = *n;
+}
+
+// Candidates the provider writes, and bills, of which n are returned.
+void Reader::best_of() {
+  if (cursor_.kind() == Kind::null) return prompt_.pass_over();
+  if (std::optional<int64_t> n = whole(0, kChoicesMax)) best_of_ = *n;
 }
 
 void Reader::output_limit(MaxTokensField field) {
@@ -226,14 +289,21 @@ void Reader::output_limit(MaxTokensField field) {
 }
 
 void Reader::stream_options() {
-  if (cursor_.kind() != Kind::object) return prompt_.pass_over();
-  prompt_.members([this](const String& key) {
-    if (key.equals("include_usage")) {
+  bool object = cursor_.kind() == Kind::object;
+  size_t begin = cursor_.offset();
+  if (object) {
+    prompt_.members([this](const String& key) {
+      if (!key.equals("include_usage")) return prompt_.pass_over();
+      bool null = cursor_.kind() == Kind::null;
+      size_t value = cursor_.offset();
       flag(facts_.include_usage);
-    } else {
-      prompt_.pass_over();
-    }
-  });
+      if (null) facts_.include_usage = false;
+      facts_.include_usage_value = {value, cursor_.offset() - value};
+    });
+  } else {
+    prompt_.pass_over();
+  }
+  facts_.stream_options_value = {begin, cursor_.offset() - begin};
 }
 
 void Reader::temperature() {

@@ -33,7 +33,7 @@ struct Facts {
   MaxTokensField max_tokens_field = MaxTokensField::none;
   Span max_tokens_value;
   std::optional<int64_t> max_output_tokens;  // per choice; 0 for embeddings
-  int64_t choices = 1;                       // n
+  int64_t choices = 1;                       // n; of completions best_of too, for every prompt
 
   // Upper bound for tokenizers on bytes (UTF-8 bytes of all text plus the constants in prompt.hpp);
   // a tokenizer that normalises (NFKC) wants a factor on it. And the plain guess, bytes / 4.
@@ -55,14 +55,17 @@ struct Facts {
 
   // Where a resumed or a metered stream's request is changed.
   Span messages_end;          // zero-length, before the closing bracket of `messages`
-  Span stream_options_value;  // an object or null; empty if absent
+  bool prefilled = false;     // the last message is the assistant's: what it began is to be gone on
+                              // with already
+  Span stream_options_value;  // an object or null, or not for us to mend; empty if absent
   Span include_usage_value;   // within it; empty if absent
   // Our own members: other models to fall back to (`models`, `fallbacks`), in order, and the bytes
   // to cut out of what goes upstream, each with the comma that goes with it.
   std::vector<std::string> fallbacks;
   std::vector<Span> ours;
 
-  Span first_message_text;  // the first message's content with its quotes, if it is a string
+  // The first message's content (of completions: the prompt) with its quotes, if it is a string.
+  Span first_message_text;
 };
 
 inline constexpr int kDepthMax = 64;                        // nesting of a request body
@@ -72,8 +75,9 @@ inline constexpr int64_t kChoicesMax = 1024;                // of n
 
 // Error code "invalid_request", `where` a path like "messages[2].content": not JSON or not UTF-8,
 // not an object, a repeated top-level key, model missing or no string, max_tokens or n no positive
-// integer (1e2 is one, 1.5 is none), messages or input missing, nested too deep, values beyond the
-// limits above. What else may be wrong with a request is for its provider to say.
+// integer (1e2 is one, 1.5 is none), messages, input or prompt missing, nested too deep, values
+// beyond the limits above, fallbacks that are no names. What else may be wrong with a request is
+// for its provider to say.
 Result<Facts> read_facts(Operation operation, const Body& body);
 
 }  // namespace keel::wire

@@ -43,6 +43,10 @@ void append_utf8(uint32_t c, std::string& out) {
   put(0x80 | (c & 0x3F));
 }
 
+size_t utf8_size(uint32_t c) {
+  return c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+}
+
 bool is_high(uint32_t unit) {
   return unit >= 0xD800 && unit < 0xDC00;
 }
@@ -130,10 +134,25 @@ size_t String::text_size() const {
   size_t size = 0;
   decode(
       raw, [&](std::string_view piece) { size += piece.size(); },
-      [&](uint32_t c) {
-        size += c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-      });
+      [&](uint32_t c) { size += utf8_size(c); });
   return size;
+}
+
+size_t String::raw_offset(size_t bytes) const {
+  size_t p = 0;
+  while (p < raw.size() && bytes > 0) {
+    size_t size = 1;
+    if (raw[p] == '\\' && raw[p + 1] == 'u') {
+      p += 2;
+      size = utf8_size(unicode_escape(raw, p));
+    } else if (raw[p] == '\\') {
+      p += 2;
+    } else {
+      for (++p; p < raw.size() && (static_cast<unsigned char>(raw[p]) & 0xC0) == 0x80; ++p) ++size;
+    }
+    bytes -= std::min(bytes, size);
+  }
+  return p;
 }
 
 std::optional<int64_t> Decimal::integer() const {

@@ -26,6 +26,8 @@ struct String {
   void append_exact(std::string& out) const;
   // Bytes of text() without making it.
   size_t text_size() const;
+  // Where in `raw` text() goes on behind its first `bytes`; behind a character that would be split.
+  size_t raw_offset(size_t bytes) const;
 };
 
 // A number's exact value: 0.digits * 10^point, digits without zeros at either end; none is zero.

@@ -1,6 +1,7 @@
 #include "wire/openai.hpp"
 
 #include "wire/openai_reply.hpp"
+#include "wire/openai_stream.hpp"
 
 #include <utility>
 
@@ -11,6 +12,19 @@ namespace {
 constexpr std::string_view kUserAgent = "keel";
 constexpr size_t kUserAgentBytesMax = 256;
 
+std::string path_of(Operation operation) {
+  switch (operation) {
+    case Operation::chat:
+      return "/chat/completions";
+    case Operation::completions:
+      return "/completions";
+    case Operation::embeddings:
+      break;
+  }
+  return "/embeddings";
+}
+
+// A stream is asked for in the body; OpenAI's own clients accept application/json then too.
 HttpRequest start(std::string method, std::string path, const Secret& key) {
   HttpRequest out{std::move(method), std::move(path), {}};
   if (!key.empty() && is_header_value(key.reveal())) {
@@ -26,8 +40,7 @@ class OpenAi final : public Dialect {
 
   HttpRequest head(Operation operation, const Secret& key,
                    std::string_view client_user_agent) const override {
-    bool chat = operation == Operation::chat;
-    HttpRequest out = start("POST", chat ? "/chat/completions" : "/embeddings", key);
+    HttpRequest out = start("POST", path_of(operation), key);
     out.headers.emplace_back("content-type", "application/json");
     std::string agent(kUserAgent);
     bool known = !client_user_agent.empty() && client_user_agent.size() <= kUserAgentBytesMax &&
@@ -50,6 +63,10 @@ class OpenAi final : public Dialect {
   Decoded decode_reply(Operation operation, int status, const Headers& headers, const Body& reply,
                        int64_t unix_now_ns) const override {
     return decode_openai_reply(operation, status, headers, reply, unix_now_ns);
+  }
+
+  std::unique_ptr<StreamReader> stream_reader(Operation operation) const override {
+    return std::make_unique<OpenAiStreamReader>(operation);
   }
 
   std::string text_of(const Body& reply) const override { return openai_text_of(reply); }

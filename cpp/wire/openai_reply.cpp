@@ -3,7 +3,9 @@
 #include "wire/errors.hpp"
 #include "wire/hints.hpp"
 #include "wire/json.hpp"
+#include "wire/openai_usage.hpp"
 
+#include <iterator>
 #include <utility>
 
 namespace keel::wire {
@@ -26,83 +28,6 @@ void read_text(Cursor& cursor, std::string& out, size_t most) {
   }
 }
 
-// Token counts as they stand in `usage`. `nonsense`: one of them is no count.
-struct Counts {
-  std::optional<int64_t> in, out, total, cached, reasoning;
-  bool nonsense = false;
-
-  std::optional<Usage> usage(Operation operation) const;
-};
-
-void read_count(Cursor& cursor, std::optional<int64_t>& out, bool& nonsense) {
-  if (cursor.kind() != Kind::number) {
-    if (cursor.kind() != Kind::null) nonsense = true;
-    cursor.skip();
-    return;
-  }
-  std::string_view number;
-  if (!cursor.number(number)) return;
-  std::optional<json::Decimal> decimal = json::decimal_of(number);
-  out = decimal ? decimal->integer() : std::nullopt;
-  if (!out || *out < 0 || *out > kUsageTokensMax) nonsense = true;
-}
-
-void read_detail(Cursor& cursor, std::string_view name, std::optional<int64_t>& out,
-                 bool& nonsense) {
-  if (cursor.kind() != Kind::object) {
-    cursor.skip();
-    return;
-  }
-  cursor.object([&](const String& key) {
-    if (key.equals(name)) {
-      read_count(cursor, out, nonsense);
-    } else {
-      cursor.skip();
-    }
-  });
-}
-
-Counts read_counts(Cursor& cursor) {
-  Counts counts;
-  if (cursor.kind() != Kind::object) {
-    cursor.skip();
-    return counts;
-  }
-  cursor.object([&](const String& key) {
-    if (key.equals("prompt_tokens")) {
-      read_count(cursor, counts.in, counts.nonsense);
-    } else if (key.equals("completion_tokens")) {
-      read_count(cursor, counts.out, counts.nonsense);
-    } else if (key.equals("total_tokens")) {
-      read_count(cursor, counts.total, counts.nonsense);
-    } else if (key.equals("prompt_tokens_details")) {
-      read_detail(cursor, "cached_tokens", counts.cached, counts.nonsense);
-    } else if (key.equals("completion_tokens_details")) {
-      read_detail(cursor, "reasoning_tokens", counts.reasoning, counts.nonsense);
-    } else {
-      cursor.skip();
-    }
-  });
-  return counts;
-}
-
-// No usage rather than a doubtful one: an attempt without usage settles at its full hold, while
-// zero input tokens or none of the output named would settle below the bill.
-std::optional<Usage> Counts::usage(Operation operation) const {
-  bool chat = operation == Operation::chat;
-  if (nonsense || in.value_or(0) == 0 || (chat && !out)) return std::nullopt;
-  Usage usage;
-  usage.in = *in;
-  usage.cached = cached.value_or(0);
-  usage.out = chat ? *out : 0;
-  usage.reasoning = chat ? reasoning.value_or(0) : 0;
-  // Some providers (xAI, Gemini's OpenAI endpoint) leave reasoning out of completion_tokens and
-  // count it in the total only; it is billed as output all the same.
-  if (chat && total && *total > usage.in + usage.out) usage.out = *total - usage.in;
-  if (usage.cached > usage.in || usage.reasoning > usage.out) return std::nullopt;
-  return usage;
-}
-
 // What a complete 2xx holds.
 struct Answer {
   ProviderError error;  // an error object inside, in the reply or in a choice
@@ -114,7 +39,8 @@ struct Answer {
   Counts counts;
 };
 
-void read_choice(Cursor& cursor, bool first, Answer& answer) {
+void read_choice(Operation operation, Cursor& cursor, bool first, Answer& answer) {
+  bool chat = operation == Operation::chat;
   if (cursor.kind() != Kind::object) {
     cursor.skip();
     return;
@@ -123,8 +49,8 @@ void read_choice(Cursor& cursor, bool first, Answer& answer) {
   cursor.object([&](const String& key) {
     if (key.equals("finish_reason")) {
       read_text(cursor, finish, kWordBytesMax);
-    } else if (key.equals("message")) {
-      if (cursor.kind() == Kind::object) answer.usable = true;
+    } else if (key.equals(chat ? "message" : "text")) {
+      if (cursor.kind() == (chat ? Kind::object : Kind::string)) answer.usable = true;
       cursor.skip();
     } else if (key.equals("error")) {
       read_error_value(cursor, answer.error);
@@ -137,12 +63,12 @@ void read_choice(Cursor& cursor, bool first, Answer& answer) {
   if (first) answer.finish_reason = std::move(finish);
 }
 
-void read_choices(Cursor& cursor, Answer& answer) {
+void read_choices(Operation operation, Cursor& cursor, Answer& answer) {
   if (cursor.kind() != Kind::array) {
     cursor.skip();
     return;
   }
-  cursor.array([&](size_t index) { read_choice(cursor, index == 0, answer); });
+  cursor.array([&](size_t index) { read_choice(operation, cursor, index == 0, answer); });
 }
 
 void read_data(Cursor& cursor, Answer& answer) {
@@ -171,8 +97,8 @@ std::string read_answer(Operation operation, std::string_view body, Answer& answ
   if (!json::valid_utf8(body)) return "the reply is not UTF-8";
   Cursor cursor(body, kReplyDepthMax);
   cursor.object([&](const String& key) {
-    if (key.equals("choices") && operation == Operation::chat) {
-      read_choices(cursor, answer);
+    if (key.equals("choices") && operation != Operation::embeddings) {
+      read_choices(operation, cursor, answer);
     } else if (key.equals("data") && operation == Operation::embeddings) {
       read_data(cursor, answer);
     } else if (key.equals("usage")) {
@@ -186,13 +112,6 @@ std::string read_answer(Operation operation, std::string_view body, Answer& answ
     }
   });
   return cursor.finish() ? "" : "the reply is not JSON: " + cursor.problem();
-}
-
-void take_words(const ProviderError& error, Outcome& outcome) {
-  outcome.error_type = error.type;
-  outcome.error_code = error.code;
-  outcome.message = error.message;
-  outcome.code = code_of(error, outcome.status);
 }
 
 void judge_success(Operation operation, const Body& reply, const Headers& headers,
@@ -218,9 +137,9 @@ void judge_success(Operation operation, const Body& reply, const Headers& header
     take_words(error, outcome);
     delay = error.retry_after;
     if (outcome.message.empty()) {
-      outcome.message = answer.error.present           ? "the reply holds an error"
-                        : operation == Operation::chat ? "the reply has no choices"
-                                                       : "the reply has no embeddings";
+      outcome.message = answer.error.present                 ? "the reply holds an error"
+                        : operation == Operation::embeddings ? "the reply has no embeddings"
+                                                             : "the reply has no choices";
     }
   }
   outcome.hint = read_hint(headers, delay, unix_now_ns);
@@ -312,10 +231,14 @@ Decoded decode_openai_reply(Operation operation, int status, const Headers& head
 }
 
 std::string openai_text_of(const Body& reply) {
-  constexpr std::string_view path[] = {"choices", "message", "content"};
+  constexpr std::string_view chat[] = {"choices", "message", "content"};
+  constexpr std::string_view completion[] = {"choices", "text"};
   std::string out;
-  Cursor cursor(reply.view(), kReplyDepthMax);
-  descend(cursor, path, 3, out);
+  Cursor messages(reply.view(), kReplyDepthMax);
+  descend(messages, chat, std::size(chat), out);
+  if (!out.empty()) return out;
+  Cursor texts(reply.view(), kReplyDepthMax);
+  descend(texts, completion, std::size(completion), out);
   return out;
 }
 

@@ -1,5 +1,7 @@
 #include "wire/prompt.hpp"
 
+#include <algorithm>
+
 namespace keel::wire {
 
 using json::Kind;
@@ -13,10 +15,16 @@ void PromptReader::messages() {
 }
 
 void PromptReader::message(bool first) {
+  found_.ends_in_assistant = false;
   if (cursor_.kind() != Kind::object) return measure(weight_);
   members([&](const String& key) {
     if (key.equals("content")) {
       content(first);
+    } else if (key.equals("role") && cursor_.kind() == Kind::string) {
+      String role;
+      if (!cursor_.string(role)) return;
+      weight_.bytes += static_cast<int64_t>(role.text_size()) + 2;
+      found_.ends_in_assistant = role.equals("assistant");
     } else if (key.equals("audio")) {  // an earlier spoken reply, by id
       opaques_ += is_set() ? 1 : 0;
     } else {
@@ -77,16 +85,25 @@ void PromptReader::document() {
 }
 
 void PromptReader::input() {
-  if (cursor_.kind() == Kind::string) return one_input();
+  if (cursor_.kind() == Kind::string) {
+    size_t begin = cursor_.offset();
+    one_input();
+    found_.inputs = 1;
+    found_.first_text = {begin, cursor_.offset() - begin};
+    return;
+  }
   ++inputs_;
   cursor_.array([this](size_t) {
-    if (cursor_.kind() == Kind::array) {
+    Kind kind = cursor_.kind();
+    found_.inputs += kind == Kind::string || kind == Kind::array ? 1 : 0;
+    if (kind == Kind::array) {
       cursor_.array([this](size_t) { one_input(); });
       ++inputs_;
     } else {
       one_input();
     }
   });
+  found_.inputs = std::max<int64_t>(found_.inputs, 1);  // a list of tokens is one
 }
 
 // A text, or one token of an input that comes as tokens.

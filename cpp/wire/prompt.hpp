@@ -43,9 +43,11 @@ struct Prompt {
   bool images = false;
   bool audio = false;
   bool tools = false;
-  bool side_effects = false;  // tools the provider runs, files by id
-  bool repeated_key = false;  // in some object, at any depth
-  Span first_text;            // the first message's content with its quotes, if it is a string
+  bool side_effects = false;       // tools the provider runs, files by id
+  bool repeated_key = false;       // in some object, at any depth
+  bool ends_in_assistant = false;  // the role of the last message
+  int64_t inputs = 0;              // of embeddings or completions: texts, or lists of tokens
+  Span first_text;  // the first message's content with its quotes, if it is a string; or the input
 };
 
 class PromptReader {
@@ -54,7 +56,7 @@ class PromptReader {
 
   // Each reads one value.
   void messages();
-  void input();  // of embeddings: texts, or tokens
+  void input();  // of embeddings and completions: texts, or tokens
   void tools();
   void functions();  // the older form of tools
   void any_text() { measure(weight_); }

@@ -7,13 +7,22 @@
 
 namespace keel::wire {
 
+static Retarget named(std::string_view model, std::optional<int64_t> limit = std::nullopt,
+                      std::string_view field = "max_completion_tokens") {
+  Retarget to;
+  to.model = model;
+  to.max_output_tokens = limit;
+  to.default_max_tokens_field = field;
+  return to;
+}
+
 static std::string sent(const std::string& request, std::string_view model,
                         std::optional<int64_t> limit = std::nullopt,
                         std::string_view field = "max_completion_tokens") {
   Body body = Body::copy_of(request);
   auto facts = read_facts(Operation::chat, body);
   EXPECT_TRUE(facts.ok()) << request << ": " << facts.error().text();
-  return facts.ok() ? retarget(body, *facts, model, limit, field).flatten() : "";
+  return facts.ok() ? retarget(body, *facts, named(model, limit, field)).flatten() : "";
 }
 
 TEST(Retarget, OnlyTheValuesChange) {
@@ -46,11 +55,11 @@ TEST(Retarget, WithoutAModelOrAnyMember) {
   Facts empty;
   empty.insert_at = {1, 0};
   empty.object_is_empty = true;
-  EXPECT_EQ(retarget(Body::copy_of("{}"), empty, "m").flatten(), R"({"model":"m"})");
-  EXPECT_EQ(retarget(Body::copy_of("{}"), empty, "m", 5, "max_tokens").flatten(),
+  EXPECT_EQ(retarget(Body::copy_of("{}"), empty, named("m")).flatten(), R"({"model":"m"})");
+  EXPECT_EQ(retarget(Body::copy_of("{}"), empty, named("m", 5, "max_tokens")).flatten(),
             R"({"model":"m","max_tokens":5})");
   empty.operation = Operation::embeddings;  // has no output to limit
-  EXPECT_EQ(retarget(Body::copy_of("{}"), empty, "m", 5).flatten(), R"({"model":"m"})");
+  EXPECT_EQ(retarget(Body::copy_of("{}"), empty, named("m", 5)).flatten(), R"({"model":"m"})");
 }
 
 // Whatever the request looks like: the result reads back as asked, and putting the old values in
@@ -74,7 +83,7 @@ TEST(Retarget, EveryOtherByteStays) {
     Body body = Body::copy_of(request);
     auto facts = read_facts(Operation::chat, body);
     ASSERT_TRUE(facts.ok()) << request << facts.error().text();
-    SplicedBody spliced = retarget(body, *facts, "other", 300);
+    SplicedBody spliced = retarget(body, *facts, named("other", 300));
     std::string text = spliced.flatten();
     auto again = read_facts(Operation::chat, Body::copy_of(text));
     ASSERT_TRUE(again.ok()) << text << again.error().text();
@@ -134,8 +143,8 @@ TEST(Exchange, DamagedBytes) {
         ASSERT_LE(span.end(), body.size());
       }
       ASSERT_GE(facts->input_tokens_bound, facts->input_tokens_estimate);
-      auto again =
-          read_facts(Operation::chat, Body::take(retarget(body, *facts, "x", 256).flatten()));
+      auto again = read_facts(Operation::chat,
+                              Body::take(retarget(body, *facts, named("x", 256)).flatten()));
       ASSERT_TRUE(again.ok()) << body.view();
       if (facts->cacheable) {
         ASSERT_TRUE(canonical_request(body).ok()) << body.view();
