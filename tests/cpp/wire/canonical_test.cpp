@@ -270,4 +270,21 @@ TEST(Identity, IsSha256) {
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 
+TEST(Canonical, OtherModelsHaveNoEffectButStreamsHave) {
+  auto form = [](const char* text) { return *canonical_request(Body::copy_of(text)); };
+  const std::string plain = form(R"({"model":"m","messages":[]})");
+  EXPECT_EQ(form(R"({"models":["a"],"model":"m","fallbacks":[{"model":"b"}],"messages":[]})"),
+            plain);
+  EXPECT_NE(form(R"({"model":"m","messages":[],"stream":true})"), plain);
+  EXPECT_NE(form(R"({"model":"m","messages":[],"stream":true,"stream_options":{}})"),
+            form(R"({"model":"m","messages":[],"stream":true})"));
+}
+
+TEST(Identity, OperationsAreKeptApart) {
+  EXPECT_NE(identity_of("", Operation::chat, "t", "{}"),
+            identity_of("", Operation::completions, "t", "{}"));
+  EXPECT_NE(identity_of("", Operation::embeddings, "t", "{}"),
+            identity_of("", Operation::completions, "t", "{}"));
+}
+
 }  // namespace keel::wire

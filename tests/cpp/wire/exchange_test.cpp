@@ -3,6 +3,8 @@
 #include "wire/canonical.hpp"
 #include "wire/random_json.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 namespace keel::wire {
@@ -90,6 +92,168 @@ TEST(Retarget, EveryOtherByteStays) {
     ASSERT_EQ(again->model, "other");
     ASSERT_EQ(again->max_output_tokens, 300);
     ASSERT_EQ(again->input_tokens_bound, facts->input_tokens_bound);
+    for (auto splice = spliced.splices.rbegin(); splice != spliced.splices.rend(); ++splice) {
+      size_t shift = 0;
+      for (auto before = splice + 1; before != spliced.splices.rend(); ++before) {
+        shift += before->text.size() - before->at.length;
+      }
+      text.replace(splice->at.offset + shift, splice->text.size(),
+                   request.substr(splice->at.offset, splice->at.length));
+    }
+    ASSERT_EQ(text, request);
+  }
+}
+
+static std::string streamed(const std::string& members) {
+  Body body = Body::copy_of(R"({"model":"m","messages":[],"stream":true)" + members + "}");
+  auto facts = read_facts(Operation::chat, body);
+  EXPECT_TRUE(facts.ok()) << members;
+  Retarget to = named("m");
+  to.ask_usage = true;
+  return facts.ok() ? retarget(body, *facts, to).flatten() : "";
+}
+
+TEST(Retarget, AsksForUsageWhereTheClientDidNot) {
+  const std::string head = R"({"model":"m","messages":[],"stream":true)";
+  EXPECT_EQ(streamed(""), R"({"stream_options":{"include_usage":true},)" + head.substr(1) + "}");
+  auto becomes = [&](const char* before, const char* after) {
+    EXPECT_EQ(streamed(std::string(",\"stream_options\": ") + before),
+              head + ",\"stream_options\": " + after + "}");
+  };
+  becomes("null", R"({"include_usage":true})");
+  becomes("{ }", R"({"include_usage":true })");
+  becomes(R"({ "x":1})", R"({"include_usage":true, "x":1})");
+  becomes(R"({"include_usage" : false , "x":1})", R"({"include_usage" : true , "x":1})");
+  becomes(R"({"x":[{}],"include_usage":null})", R"({"x":[{}],"include_usage":true})");
+  becomes(R"({"include_usage":true})", R"({"include_usage":true})");
+  becomes(R"("odd")", R"("odd")");  // for its provider to refuse
+  Retarget to = named("m");
+  to.ask_usage = true;
+  Body plain = Body::copy_of(R"({"model":"m","messages":[],"stream":false})");
+  EXPECT_EQ(retarget(plain, *read_facts(Operation::chat, plain), to).flatten(), plain.view());
+}
+
+static std::string resumed(const std::string& request, std::string_view begun, Prefill prefill) {
+  Body body = Body::copy_of(request);
+  auto facts = read_facts(Operation::chat, body);
+  EXPECT_TRUE(facts.ok()) << request;
+  Retarget to = named("m");
+  to.begun = begun;
+  to.prefill = prefill;
+  return facts.ok() ? retarget(body, *facts, to).flatten() : "";
+}
+
+TEST(Retarget, GoesOnWithWhatWasBegun) {
+  const std::string request =
+      R"({"model":"m","messages":[{"role":"user","content":"]"} ], "n":1e0})";
+  auto with = [&](const std::string& message) {
+    std::string out = request;
+    return out.insert(out.find(" ], \"n\"") + 1, message);
+  };
+  EXPECT_EQ(resumed(request, "so\n\"far\"", Prefill::plain),
+            with(R"(,{"role":"assistant","content":"so\n\"far\""})"));
+  const std::string marked = with(R"(,{"role":"assistant","content":"x","prefix":true})");
+  EXPECT_EQ(resumed(request, "x", Prefill::prefix), marked);
+  EXPECT_EQ(resumed(request, "x", Prefill::prefix_echoed), marked);
+  EXPECT_EQ(resumed(request, "x", Prefill::final_message),
+            R"({"continue_final_message":true,"add_generation_prompt":false,)" +
+                with(R"(,{"role":"assistant","content":"x"})").substr(1));
+  EXPECT_EQ(resumed(request, "x", Prefill::none), request);
+  EXPECT_EQ(resumed(request, "", Prefill::plain), request);
+  EXPECT_EQ(resumed(R"({"messages":[ ],"model":"m"})", "x", Prefill::plain),
+            R"({"messages":[ {"role":"assistant","content":"x"}],"model":"m"})");
+}
+
+TEST(Retarget, OurOwnMembersAreCutOut) {
+  auto m = [](const char* request) { return sent(request, "m"); };
+  EXPECT_EQ(m(R"({"models":["a"],"model":"m","messages":[]})"), R"({"model":"m","messages":[]})");
+  EXPECT_EQ(m(R"({ "models" : ["a"] , "fallbacks":[] ,"model":"m","messages":[]})"),
+            R"({  "model":"m","messages":[]})");
+  EXPECT_EQ(m(R"({"model":"m", "models":["a"] ,"messages":[]})"),
+            R"({"model":"m" ,"messages":[]})");
+  EXPECT_EQ(m(R"({"model":"m","messages":[] , "fallbacks":null , "models":["a"] })"),
+            R"({"model":"m","messages":[]   })");
+  EXPECT_EQ(m(R"({"models":["m"],"messages":[],"fallbacks":["b"]})"),
+            R"({"model":"m","messages":[]})");
+  EXPECT_EQ(sent(R"({"models":["a"],"model":"m","messages":[]})", "n", 256),
+            R"({"max_completion_tokens":256,"model":"n","messages":[]})");
+}
+
+TEST(Retarget, CompletionsHaveTheOlderLimit) {
+  auto limited = [](const char* request) {
+    Body body = Body::copy_of(request);
+    auto facts = read_facts(Operation::completions, body);
+    EXPECT_TRUE(facts.ok()) << facts.error().text();
+    return retarget(body, *facts, named("m", 256)).flatten();
+  };
+  EXPECT_EQ(limited(R"({"model":"m","prompt":"x"})"),
+            R"({"max_tokens":256,"model":"m","prompt":"x"})");
+  EXPECT_EQ(limited(R"({"model":"m","prompt":"x","max_tokens":900})"),
+            R"({"model":"m","prompt":"x","max_tokens":256})");
+}
+
+// Everything at once, in requests of any look: the result reads back as asked, and undoing the
+// splices gives the client's bytes.
+TEST(Retarget, EverySpliceTogether) {
+  RandomJson random(17);
+  for (int round = 0; round < 5000; ++round) {
+    Tree tree = random.object(2);
+    auto add = [&](const char* key, Tree::Kind kind, const std::string& text) -> Tree& {
+      tree.keys.push_back(key);
+      tree.children.push_back({});
+      tree.children.back().kind = kind;
+      tree.children.back().text = text;
+      return tree.children.back();
+    };
+    auto names = [&](const char* key) {
+      Tree list;
+      list.kind = Tree::Kind::array;
+      for (uint64_t n = random.below(3); n > 0; --n) {
+        list.children.push_back({});
+        list.children.back().kind = Tree::Kind::string;
+        list.children.back().text = "f" + std::to_string(n);
+      }
+      add(key, Tree::Kind::array, "").children = list.children;
+    };
+    if (random.below(4) != 0) add("model", Tree::Kind::string, "m\u00e9");
+    Tree& messages = add("messages", Tree::Kind::array, "");
+    for (uint64_t n = random.below(3); n > 0; --n) messages.children.push_back(random.object(1));
+    add("stream", Tree::Kind::literal, "true");
+    uint64_t options = random.below(4);
+    if (options == 1) add("stream_options", Tree::Kind::literal, "null");
+    if (options > 1) {
+      Tree& object = add("stream_options", Tree::Kind::object, "");
+      if (options == 3) {
+        object.keys.push_back("include_usage");
+        object.children.push_back({});
+        object.children.back().text = random.below(2) == 0 ? "null" : "false";
+      }
+    }
+    bool nameless = std::find(tree.keys.begin(), tree.keys.end(), "model") == tree.keys.end();
+    if (random.below(2) == 0) names("fallbacks");
+    if (random.below(2) == 0 || nameless) names("models");
+    std::string request = random.write(tree);
+    Body body = Body::copy_of(request);
+    auto facts = read_facts(Operation::chat, body);
+    if (nameless && !facts.ok()) continue;
+    ASSERT_TRUE(facts.ok()) << request << facts.error().text();
+    Retarget to = named("other", 300);
+    to.ask_usage = true;
+    to.begun = "so far";
+    to.prefill = random.below(2) == 0 ? Prefill::final_message : Prefill::prefix;
+    SplicedBody spliced = retarget(body, *facts, to);
+    std::string text = spliced.flatten();
+    auto again = read_facts(Operation::chat, Body::copy_of(text));
+    ASSERT_TRUE(again.ok()) << request << '\n' << text << again.error().text();
+    ASSERT_EQ(again->model, "other");
+    ASSERT_EQ(again->max_output_tokens, 300);
+    ASSERT_TRUE(again->include_usage && again->prefilled) << text;
+    ASSERT_TRUE(again->ours.empty() && again->fallbacks.empty()) << text;
+    size_t end = 0;
+    for (const Splice& splice : spliced.splices) {
+      ASSERT_GE(splice.at.offset, end);
+      end = splice.at.end();
+    }
     for (auto splice = spliced.splices.rbegin(); splice != spliced.splices.rend(); ++splice) {
       size_t shift = 0;
       for (auto before = splice + 1; before != spliced.splices.rend(); ++before) {

@@ -276,4 +276,89 @@ TEST(Facts, Embeddings) {
   }
 }
 
+TEST(Facts, WhereAStreamIsChanged) {
+  std::string_view text =
+      R"({"model":"m","messages":[ {"role":"user","content":"[]"} ] ,"stream_options": {"include_usage" : false}})";
+  auto facts = facts_of(text);
+  ASSERT_TRUE(facts.ok());
+  EXPECT_EQ(text.substr(facts->messages_end.offset - 2, 3), "} ]");
+  EXPECT_TRUE(facts->messages_end.empty());
+  EXPECT_EQ(at(text, facts->stream_options_value), R"({"include_usage" : false})");
+  EXPECT_EQ(at(text, facts->include_usage_value), "false");
+  EXPECT_FALSE(facts->prefilled);
+  EXPECT_TRUE(chat_with("").stream_options_value.empty());
+  EXPECT_EQ(chat_with(R"(,"stream_options":null)").stream_options_value.length, 4u);
+  EXPECT_EQ(chat_error(R"(,"stream_options":{"include_usage":1})").where, "stream_options");
+}
+
+TEST(Facts, AnAnswerTheClientBegan) {
+  auto prefilled = [](const char* messages) {
+    return facts_of(R"({"model":"m","messages":)" + std::string(messages) + "}")->prefilled;
+  };
+  EXPECT_TRUE(prefilled(R"([{"role":"user"},{"content":"x","role":"assist\u0061nt"}])"));
+  EXPECT_FALSE(prefilled(R"([{"role":"assistant"},{"role":"user"}])"));
+  EXPECT_FALSE(prefilled(R"([{"role":"assistant"},{"role":null}])"));
+  EXPECT_FALSE(prefilled("[]"));
+}
+
+TEST(Facts, Fallbacks) {
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(chat_with(R"(,"models":["m","a","b"])").fallbacks, (Names{"a", "b"}));
+  EXPECT_EQ(chat_with(R"(,"models":null,"fallbacks":["a",{"x":1,"model":"b"},"a","m"])").fallbacks,
+            (Names{"a", "b"}));
+  EXPECT_EQ(chat_with(R"(,"fallbacks":["b"],"models":["a"])").fallbacks, (Names{"b", "a"}));
+  EXPECT_TRUE(chat_with("").fallbacks.empty());
+  auto unnamed = facts_of(R"({"messages":[],"models":["a","b"]})");
+  ASSERT_TRUE(unnamed.ok());
+  EXPECT_EQ(unnamed->model, "a");
+  EXPECT_TRUE(unnamed->model_value.empty());
+  EXPECT_EQ(unnamed->fallbacks, (Names{"b"}));
+  EXPECT_EQ(facts_of(R"({"messages":[],"models":[]})").error().where, "model");
+  for (const char* value :
+       {"\"a\"", "{}", "1", "[1]", "[null]", R"([{"model":"a"}])", R"([""])", R"(["a\u0000"])"}) {
+    EXPECT_EQ(chat_error(std::string(R"(,"models":)") + value).where, "models") << value;
+  }
+  for (const char* value : {"\"a\"", "[1]", "[{}]", R"([{"model":1}])", R"([{"m":["a"]}])"}) {
+    EXPECT_EQ(chat_error(std::string(R"(,"fallbacks":)") + value).where, "fallbacks") << value;
+  }
+  std::string many = "[\"0\"";
+  for (int i = 1; i < 64; ++i) many += ",\"" + std::to_string(i) + "\"";
+  EXPECT_EQ(chat_with(",\"models\":" + many + "]").fallbacks.size(), 64u);
+  EXPECT_EQ(chat_error(",\"models\":" + many + ",\"x\"]").message,
+            "found more than 64 names, wanted fewer");
+}
+
+TEST(Facts, Completions) {
+  auto read = [](const std::string& members) {
+    auto facts = facts_of(R"({"model":"m")" + members + "}", Operation::completions);
+    EXPECT_TRUE(facts.ok()) << members << facts.error().text();
+    return facts.ok() ? *facts : Facts{};
+  };
+  EXPECT_EQ(read(R"(,"prompt":"x")").choices, 1);
+  EXPECT_EQ(read(R"(,"prompt":"x","n":2,"best_of":5)").choices, 5);
+  EXPECT_EQ(read(R"(,"prompt":["x","y","z"],"n":2)").choices, 6);
+  EXPECT_EQ(read(R"(,"prompt":[1,2,3])").choices, 1);
+  EXPECT_EQ(read(R"(,"prompt":[[1,2],[3]],"best_of":null)").choices, 2);
+  EXPECT_EQ(read(R"(,"prompt":[])").choices, 1);
+  EXPECT_EQ(read(R"(,"prompt":null)").choices, 1);
+  Facts facts = read(R"(,"prompt":"abc\n","max_tokens":7,"stream":true,"seed":1,"suffix":"s")");
+  EXPECT_EQ(facts.max_output_tokens, 7);
+  EXPECT_EQ(facts.max_tokens_field, MaxTokensField::max_tokens);
+  EXPECT_TRUE(facts.stream && facts.deterministic);
+  EXPECT_EQ(facts.first_message_text.length, 7u);
+  EXPECT_EQ(read(R"(,"prompt":"x")").max_output_tokens, std::nullopt);
+  EXPECT_EQ(read(R"(,"prompt":[1,2,3])").input_tokens_bound,
+            read(R"(,"prompt":[1,2])").input_tokens_bound + 1);
+  EXPECT_GE(read(R"(,"prompt":"0123456789")").input_tokens_bound, 10);
+  auto where = [](const char* text) {
+    auto result = facts_of(text, Operation::completions);
+    EXPECT_FALSE(result.ok()) << text;
+    return result.ok() ? "" : result.error().where;
+  };
+  EXPECT_EQ(where(R"({"model":"m"})"), "prompt");
+  EXPECT_EQ(where(R"({"model":"m","prompt":1})"), "prompt");
+  EXPECT_EQ(where(R"({"model":"m","messages":[]})"), "prompt");
+  EXPECT_EQ(where(R"({"model":"m","prompt":"x","best_of":-1})"), "best_of");
+}
+
 }  // namespace keel::wire

@@ -238,4 +238,24 @@ TEST(OpenAi, TextOfAReply) {
   EXPECT_EQ(text(""), "");
 }
 
+TEST(OpenAi, CompletionsAreTheOlderForm) {
+  HttpRequest head = openai().head(Operation::completions, Secret("sk-1"), "");
+  EXPECT_EQ(head.path, "/completions");
+  EXPECT_EQ(find_header(head.headers, "accept"), "application/json");
+  auto read = [](const std::string& body) { return decode(body, 200, {}, Operation::completions); };
+  Decoded out = read(R"({"id":"cmpl-1","object":"text_completion","model":"m","choices":[
+      {"text":"","index":0,"logprobs":null,"finish_reason":"length"}],
+      "usage":{"prompt_tokens":5,"completion_tokens":7,"total_tokens":12}})");
+  EXPECT_EQ(out.outcome.ended, Ended::replied);
+  EXPECT_EQ(out.outcome.usage, (Usage{5, 0, 0, 7, 0}));
+  EXPECT_EQ(out.finish_reason, "length");
+  EXPECT_EQ(out.model_served, "m");
+  for (const char* body :
+       {R"({"choices":[]})", R"({"choices":[{"text":null}]})", R"({"choices":[{"message":{}}]})"}) {
+    EXPECT_EQ(read(body).outcome.ended, Ended::unusable) << body;
+    EXPECT_EQ(read(body).outcome.message, "the reply has no choices");
+  }
+  EXPECT_EQ(openai().text_of(Body::copy_of(R"({"choices":[{"text":"a\n"},{"text":"b"}]})")), "a\n");
+}
+
 }  // namespace keel::wire
