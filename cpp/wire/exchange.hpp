@@ -14,6 +14,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace keel::wire {
 
@@ -60,6 +61,11 @@ class Dialect {
                                const Body& reply, int64_t unix_now_ns) const = 0;
   // Reads a 2xx that is an event stream.
   virtual std::unique_ptr<StreamReader> stream_reader(Operation operation) const = 0;
+  // A complete 2xx where a stream was asked for (some proxies of local models), as the stream it
+  // ought to have been: the same texts, ids and counts. One error or unparsable event, without
+  // bytes, if it is no usable answer.
+  virtual std::vector<StreamEvent> events_of_plain(Operation operation,
+                                                   const Body& reply) const = 0;
   // The text of a usable reply's first choice; empty if it has none (tool calls only).
   virtual std::string text_of(const Body& reply) const = 0;
 };

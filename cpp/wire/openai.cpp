@@ -1,5 +1,6 @@
 #include "wire/openai.hpp"
 
+#include "wire/openai_plain.hpp"
 #include "wire/openai_reply.hpp"
 #include "wire/openai_stream.hpp"
 
@@ -67,6 +68,10 @@ class OpenAi final : public Dialect {
 
   std::unique_ptr<StreamReader> stream_reader(Operation operation) const override {
     return std::make_unique<OpenAiStreamReader>(operation);
+  }
+
+  std::vector<StreamEvent> events_of_plain(Operation operation, const Body& reply) const override {
+    return openai_events_of_plain(operation, reply);
   }
 
   std::string text_of(const Body& reply) const override { return openai_text_of(reply); }
