@@ -6,9 +6,6 @@
 
 namespace keel::wire {
 
-// Indices of choices and tool calls beyond this are nonsense.
-inline constexpr int64_t kStreamIndexMax = 1023;
-
 // What the frame means; `bytes` are the frame's unless it says nothing a client could read. Usage
 // is as it stands there, whatever came before.
 StreamEvent read_openai_event(Operation operation, const SseFrame& frame);

@@ -277,8 +277,8 @@ TEST(Facts, Embeddings) {
 }
 
 TEST(Facts, WhereAStreamIsChanged) {
-  std::string_view text =
-      R"({"model":"m","messages":[ {"role":"user","content":"[]"} ] ,"stream_options": {"include_usage" : false}})";
+  std::string_view text = R"({"model":"m","messages":[ {"role":"user","content":"[]"} ])"
+                          R"( ,"stream_options": {"include_usage" : false}})";
   auto facts = facts_of(text);
   ASSERT_TRUE(facts.ok());
   EXPECT_EQ(text.substr(facts->messages_end.offset - 2, 3), "} ]");

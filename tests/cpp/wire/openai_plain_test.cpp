@@ -65,35 +65,34 @@ TEST(OpenAiPlain, ExactBytes) {
   auto events = plain(R"({"id":"x","model":"m","usage":null,"created":1e0,"choices":[
       {"index":1,"finish_reason":"length","logprobs":{"a":1},"message":{"role":"assistant",
        "content":"a\u00e9","refusal":null,"reasoning":"r"}}],"x":{}})");
-  const std::string head =
-      R"(data: {"id":"x","model":"m","created":1e0,"object":"chat.completion.chunk","choices":[{"index":1,)";
+  const std::string head = R"(data: {"id":"x","model":"m","created":1e0,)"
+                           R"("object":"chat.completion.chunk","choices":[{"index":1,)";
   ASSERT_EQ(kinds(events), "lcfd");
   EXPECT_EQ(
       events[0].bytes,
       head + R"("delta":{"role":"assistant","content":""},"logprobs":null,"finish_reason":null}]})"
              "\n\n");
-  EXPECT_EQ(
-      events[1].bytes,
-      head +
-          R"("delta":{"content":"a\u00e9","reasoning":"r"},"logprobs":{"a":1},"finish_reason":null}]})"
-          "\n\n");
+  EXPECT_EQ(events[1].bytes, head + R"("delta":{"content":"a\u00e9","reasoning":"r"},)"
+                                    R"("logprobs":{"a":1},"finish_reason":null}]})"
+                                    "\n\n");
   EXPECT_EQ(events[2].bytes, head + R"("delta":{},"logprobs":null,"finish_reason":"length"}]})"
                                     "\n\n");
   EXPECT_EQ(events[3].bytes, "data: [DONE]\n\n");
 }
 
 TEST(OpenAiPlain, SeveralChoicesAndEmptyOnes) {
-  auto events = plain(
-      R"({"choices":[{"message":{"content":"a"},"finish_reason":"stop"},{"message":{"content":null},"finish_reason":"content_filter"},{}]})");
+  auto events = plain(R"({"choices":[{"message":{"content":"a"},"finish_reason":"stop"},)"
+                      R"({"message":{"content":null},"finish_reason":"content_filter"},{}]})");
   EXPECT_EQ(kinds(events), "lcflflfd");
   EXPECT_TRUE(events[4].content_filtered);
   EXPECT_EQ(lane_text(events, {0, Lane::Part::text, 0}), "a");
 }
 
 TEST(OpenAiPlain, Completions) {
-  auto events = plain(
-      R"({"id":"c","choices":[{"text":"a\nb","index":0,"logprobs":null,"finish_reason":"length"}],"usage":{"prompt_tokens":5,"completion_tokens":7}})",
-      Operation::completions);
+  auto events = plain(R"({"id":"c","choices":[{"text":"a\nb","index":0,)"
+                      R"("logprobs":null,"finish_reason":"length"}],)"
+                      R"("usage":{"prompt_tokens":5,"completion_tokens":7}})",
+                      Operation::completions);
   EXPECT_EQ(kinds(events), "cfud");
   EXPECT_EQ(lane_text(events), "a\nb");
   EXPECT_EQ(events[0].bytes,

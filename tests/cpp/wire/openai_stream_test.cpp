@@ -99,14 +99,14 @@ TEST(OpenAiStream, Lifecycle) {
         R"("reasoning":"","reasoning_content":null)", R"("audio":null)", R"("annotations":[{}])"}) {
     EXPECT_EQ(delta(members).kind, Kind::lifecycle) << members;
   }
-  for (
-      const char* json :
-      {"{}", R"({"choices":[]})", R"({"choices":null})", R"({"type":"ping"})",
-       R"({"choices":[{}]})", R"({"choices":[null]})", R"({"choices":[{"finish_reason":""}]})",
-       R"({"choices":[],"usage":null})", R"({"choices":[{"message":{"content":"x"}}]})",
-       // Azure's first, and its annotations
-       R"({"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{}]})",
-       R"({"choices":[{"content_filter_offsets":{"check_offset":1},"finish_reason":null,"index":0}]})"}) {
+  for (const char* json :
+       {"{}", R"({"choices":[]})", R"({"choices":null})", R"({"type":"ping"})",
+        R"({"choices":[{}]})", R"({"choices":[null]})", R"({"choices":[{"finish_reason":""}]})",
+        R"({"choices":[],"usage":null})", R"({"choices":[{"message":{"content":"x"}}]})",
+        // Azure's first, and its annotations
+        R"({"choices":[],"created":0,"id":"","model":"","object":"","prompt_filter_results":[{}]})",
+        R"({"choices":[{"content_filter_offsets":{"check_offset":1},)"
+        R"("finish_reason":null,"index":0}]})"}) {
     EXPECT_EQ(chunk(json).kind, Kind::lifecycle) << json;
   }
 }
@@ -180,8 +180,9 @@ TEST(OpenAiStream, Choices) {
       R"({"choices":[{"delta":{"content":"b"},"index":1},{"delta":{"content":"a"}},
           {"index":0,"delta":{"tool_calls":[{"index":2,"function":{"name":"f"}}]}}]})");
   EXPECT_EQ(event.kind, Kind::unparsable);  // the line break ends the data
-  event = chunk(
-      R"({"choices":[{"delta":{"content":"b"},"index":4},{"delta":{"content":"a"}},{"index":0,"delta":{"tool_calls":[{"index":2,"function":{"name":"f"}}]}}]})");
+  event = chunk(R"({"choices":[{"delta":{"content":"b"},"index":4},)"
+                R"({"delta":{"content":"a"}},)"
+                R"({"index":0,"delta":{"tool_calls":[{"index":2,"function":{"name":"f"}}]}}]})");
   ASSERT_EQ(event.pieces.size(), 3u);
   EXPECT_EQ(event.pieces[0].lane, (Lane{4, Part::text, 0}));
   EXPECT_EQ(event.pieces[1].lane, (Lane{1, Part::text, 0}));
@@ -225,9 +226,14 @@ TEST(OpenAiStream, UsageOnlyWhenItIsTheWhole) {
       events_of("data: {\"choices\":[{\"finish_reason\":\"stop\"}]}\n\ndata: " + growing + "\n\n");
   ASSERT_EQ(events.size(), 2u);
   EXPECT_TRUE(events[1].usage.has_value());
-  StreamEvent groq = chunk(
-      R"({"choices":[{"delta":{},"finish_reason":"stop"}],"x_groq":{"id":"r","usage":{"queue_time":0.1,"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}})");
+  StreamEvent groq =
+      chunk(R"({"choices":[{"delta":{},"finish_reason":"stop"}],)"
+            R"("x_groq":{"id":"r","usage":{)"
+            R"("queue_time":0.1,"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}})");
   EXPECT_EQ(groq.usage, (Usage{7, 0, 0, 2, 0}));
+  EXPECT_TRUE(chunk(R"({"x_groq":{"usage":{"prompt_tokens":7,"completion_tokens":2}},)"
+                    R"("choices":[{"finish_reason":"stop"}],"usage":null})")
+                  .usage.has_value());
   EXPECT_EQ(chunk(R"({"choices":[{"delta":{"role":"assistant"}}],"x_groq":{"id":"r"}})").kind,
             Kind::lifecycle);
 }
@@ -238,29 +244,30 @@ TEST(OpenAiStream, Errors) {
     ErrorCode code;
     const char* message;
   };
-  for (
-      const Case& c : std::initializer_list<Case>{
-          {R"(data: {"error":{"message":"slow","type":"rate_limit_error","code":"x"}})",
-           ErrorCode::rate_limited, "slow"},
-          {R"(data: {"error":"text"})", ErrorCode::none, "text"},
-          {R"(data: {"error":{"code":503}})", ErrorCode::server_error, "the stream holds an error"},
-          {R"(data: {"id":"gen","error":{"code":502,"message":"gone"},"choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]})",
-           ErrorCode::server_error, "gone"},
-          {R"(data: {"choices":[{"delta":{"content":""},"finish_reason":"error"}]})",
-           ErrorCode::none, "the stream holds an error"},
-          {R"(data: {"choices":[{"error":{"message":"m","code":"server_error"}}]})",
-           ErrorCode::server_error, "m"},
-          {R"(data: {"object":"error","message":"vllm","type":"BadRequestError","code":400})",
-           ErrorCode::invalid_request, "vllm"},
-          {R"(data: [{"error":{"code":429,"message":"g","status":"RESOURCE_EXHAUSTED"}}])",
-           ErrorCode::rate_limited, "g"},
-          {"event: error\ndata: {\"message\":\"m\"}", ErrorCode::none, "m"},
-          {"event: error\ndata: {}", ErrorCode::none, "the stream holds an error"},
-          {"event: error\ndata: gone away", ErrorCode::none, "gone away"},
-          {R"(data: {"type":"error","error":{"type":"overloaded_error","message":"o"}})",
-           ErrorCode::overloaded, "o"},
-          {R"(data: {"x_groq":{"error":{"message":"over","code":"x"}}})", ErrorCode::none, "over"},
-      }) {
+  for (const Case& c : std::initializer_list<Case>{
+           {R"(data: {"error":{"message":"slow","type":"rate_limit_error","code":"x"}})",
+            ErrorCode::rate_limited, "slow"},
+           {R"(data: {"error":"text"})", ErrorCode::none, "text"},
+           {R"(data: {"error":{"code":503}})", ErrorCode::server_error,
+            "the stream holds an error"},
+           {R"(data: {"id":"gen","error":{"code":502,"message":"gone"},)"
+            R"("choices":[{"index":0,"delta":{"content":""},"finish_reason":"error"}]})",
+            ErrorCode::server_error, "gone"},
+           {R"(data: {"choices":[{"delta":{"content":""},"finish_reason":"error"}]})",
+            ErrorCode::none, "the stream holds an error"},
+           {R"(data: {"choices":[{"error":{"message":"m","code":"server_error"}}]})",
+            ErrorCode::server_error, "m"},
+           {R"(data: {"object":"error","message":"vllm","type":"BadRequestError","code":400})",
+            ErrorCode::invalid_request, "vllm"},
+           {R"(data: [{"error":{"code":429,"message":"g","status":"RESOURCE_EXHAUSTED"}}])",
+            ErrorCode::rate_limited, "g"},
+           {"event: error\ndata: {\"message\":\"m\"}", ErrorCode::none, "m"},
+           {"event: error\ndata: {}", ErrorCode::none, "the stream holds an error"},
+           {"event: error\ndata: gone away", ErrorCode::none, "gone away"},
+           {R"(data: {"type":"error","error":{"type":"overloaded_error","message":"o"}})",
+            ErrorCode::overloaded, "o"},
+           {R"(data: {"x_groq":{"error":{"message":"over","code":"x"}}})", ErrorCode::none, "over"},
+       }) {
     StreamEvent event = one(std::string(c.frame) + "\n\n");
     EXPECT_EQ(event.kind, Kind::error) << c.frame;
     EXPECT_EQ(event.outcome.ended, Ended::unusable);
@@ -342,7 +349,8 @@ TEST(OpenAiStream, Completions) {
     return one("data: " + json + "\n\n", Operation::completions);
   };
   StreamEvent event = text(
-      R"({"id":"cmpl-1","object":"text_completion","choices":[{"text":"a","index":1,"logprobs":null,"finish_reason":null}],"model":"m"})");
+      R"({"id":"cmpl-1","object":"text_completion",)"
+      R"("choices":[{"text":"a","index":1,"logprobs":null,"finish_reason":null}],"model":"m"})");
   EXPECT_EQ(event.kind, Kind::content);
   ASSERT_EQ(event.pieces.size(), 1u);
   EXPECT_EQ(event.pieces[0].lane, (Lane{1, Part::text, 0}));

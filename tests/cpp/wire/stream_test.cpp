@@ -64,8 +64,8 @@ TEST(Restyle, HalvesOfAPairStayWhatTheyAre) {
 }
 
 TEST(Restyle, WhatStandsBesideATextGoesWithIt) {
-  StreamEvent tool = event_of(
-      R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_2","function":{"name":"f","arguments":"{\"a\":1}"}}]}}]})");
+  StreamEvent tool = event_of(R"({"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_2",)"
+                              R"("function":{"name":"f","arguments":"{\"a\":1}"}}]}}]})");
   ASSERT_EQ(tool.pieces.size(), 2u);
   EXPECT_EQ(
       restyle(tool, "", "", {1, 2}),
