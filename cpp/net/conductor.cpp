@@ -1,7 +1,7 @@
 #include "net/conductor.hpp"
 
 #include "io/clock.hpp"
-#include "net/ca_file.hpp"
+#include "net/heads.hpp"
 
 #include <utility>
 #include <variant>
@@ -47,30 +47,6 @@ HttpRequest request_to(const DriverPlan::Provider& provider, wire::HttpRequest&&
 
 }  // namespace
 
-Result<DriverPlan> plan_driver(std::shared_ptr<const relay::Config> config, DriverOptions options) {
-  DriverPlan plan;
-  auto redirections = Redirections::parse(options.resolve);
-  if (!redirections) return redirections.error();
-  plan.redirections = std::move(*redirections);
-  auto ca_file = trusted_ca_file(options.ca_file);
-  if (!ca_file) return ca_file.error();
-  plan.ca_file = std::move(*ca_file);
-  for (const relay::ProviderConfig& provider : config->providers) {
-    auto endpoint =
-        parse_endpoint(provider.base_url, provider.allow_plaintext, provider.allow_private);
-    if (!endpoint) return endpoint.error();
-    const wire::Dialect* dialect = wire::dialect_named(provider.dialect);
-    if (!dialect) {
-      return Error{"unknown_dialect", "providers." + provider.name + ".dialect",
-                   "nobody here speaks " + provider.dialect};
-    }
-    plan.providers.push_back({std::make_shared<const Endpoint>(std::move(*endpoint)), dialect});
-  }
-  plan.config = std::move(config);
-  plan.on_notice = std::move(options.on_notice);
-  return plan;
-}
-
 Conductor::Conductor(io::Loop& loop, const DriverPlan& plan, relay::Relay& relay)
     : plan_(plan),
       relay_(relay),
@@ -89,7 +65,12 @@ void Conductor::tell_wall_clock(Instant now) {
 }
 
 void Conductor::submit(relay::Request&& request, Completion&& done) {
-  callers_.emplace(request.call, std::move(done));
+  callers_.emplace(request.call, Caller{std::move(done), nullptr});
+  feed(std::move(request));
+}
+
+void Conductor::submit(relay::Request&& request, std::shared_ptr<StreamCaller> caller) {
+  callers_.emplace(request.call, Caller{nullptr, std::move(caller)});
   feed(std::move(request));
 }
 
@@ -97,9 +78,13 @@ void Conductor::cancel(CallId call) {
   feed(relay::Cancel{call});
 }
 
+void Conductor::backpressure(CallId call, bool full) {
+  feed(relay::Backpressure{call, full});
+}
+
 void Conductor::end() {
   std::vector<CallId> open;
-  for (const auto& [call, done] : callers_) open.push_back(call);
+  for (const auto& [call, caller] : callers_) open.push_back(call);
   for (CallId call : open) cancel(call);
   for (CallId call : open) {
     relay::Respond left{call, {}};
@@ -142,9 +127,16 @@ Secret Conductor::key_of(ProviderIndex provider, std::optional<KeyIndex> key) co
 void Conductor::carry_out(relay::Send& send) {
   const DriverPlan::Provider& provider = provider_of(send.target);
   Secret key = key_of(plan_.config->targets[send.target].provider, send.key);
-  HttpRequest request = request_to(provider, provider.dialect->head(send.operation, key, ""));
+  const relay::Fields none;
+  const relay::Fields& forward = send.forward ? *send.forward : none;
+  HttpRequest request =
+      request_to(provider, provider.dialect->head(send.operation, key, user_agent_of(forward)));
+  forward_fields(forward, request.headers);
   request.body = std::move(send.body);
-  attempts_[send.attempt] = {send.target, send.operation};
+  request.ask_at_head = send.stream;
+  Pending& pending = attempts_[send.attempt];
+  pending.target = send.target;
+  pending.operation = send.operation;
   upstream_.start(exchange_of_attempt(send.attempt), std::move(request), now_);
 }
 
@@ -167,12 +159,22 @@ void Conductor::carry_out(relay::AbortProbe& abort) {
 
 void Conductor::carry_out(relay::Respond& respond) {
   auto caller = callers_.extract(respond.call);
-  if (!caller.empty()) caller.mapped()(std::move(respond.answer));
+  if (caller.empty()) return;
+  Caller& waiting = caller.mapped();
+  if (waiting.stream) return waiting.stream->on_answer(std::move(respond.answer));
+  waiting.done(std::move(respond.answer));
 }
 
-void Conductor::carry_out(relay::Pause&) {}
+void Conductor::carry_out(relay::Pause& pause) {
+  upstream_.pause(exchange_of_attempt(pause.attempt), pause.pause);
+}
 
-void Conductor::carry_out(relay::Deliver&) {}
+void Conductor::carry_out(relay::Deliver& piece) {
+  auto caller = callers_.find(piece.call);
+  if (caller == callers_.end() || !caller->second.stream) return;
+  std::shared_ptr<StreamCaller> stream = caller->second.stream;  // it may submit, and move the map
+  stream->on_piece(std::move(piece));
+}
 
 void Conductor::carry_out(relay::Tell& tell) {
   if (plan_.on_notice) plan_.on_notice(tell.notice);
@@ -189,22 +191,63 @@ void Conductor::on_end(ExchangeId exchange, HttpReply&& reply) {
     feed(relay::Probed{exchange >> 1, reachable, complete ? reply.status : 0});
     return;
   }
-  auto pending = attempts_.extract(exchange >> 1);
+  finish(exchange >> 1, std::move(reply));
+}
+
+BodyWay Conductor::on_head(ExchangeId exchange, int status, const Headers& headers) {
+  auto found = attempts_.find(exchange >> 1);
+  bool stream = status >= 200 && status < 300 && is_event_stream(headers);
+  if (found == attempts_.end() || !stream) return BodyWay::whole;
+  Pending& pending = found->second;
+  pending.reader = provider_of(pending.target).dialect->stream_reader(pending.operation);
+  if (!pending.reader) return BodyWay::whole;
+  pending.fields = fields_for_client(headers);
+  return BodyWay::pieces;
+}
+
+void Conductor::on_bytes(ExchangeId exchange, std::string&& bytes) {
+  auto found = attempts_.find(exchange >> 1);
+  if (found == attempts_.end()) return;
+  found->second.reader->feed(bytes, stream_events_);
+  feed_events(exchange >> 1);
+}
+
+// One by one: over any of them the relay may give the attempt up, and then hears no more of it.
+void Conductor::feed_events(AttemptId attempt) {
+  for (StreamEvent& event : stream_events_) {
+    auto found = attempts_.find(attempt);
+    if (found == attempts_.end()) break;
+    relay::Fields fields = std::exchange(found->second.fields, {});
+    feed(relay::Streamed{attempt, std::move(event), std::move(fields)});
+  }
+  stream_events_.clear();
+}
+
+void Conductor::finish(AttemptId attempt, HttpReply&& reply) {
+  auto found = attempts_.find(attempt);
+  if (found == attempts_.end()) return;
+  if (found->second.reader) {
+    found->second.reader->end(stream_events_);
+    feed_events(attempt);
+  }
+  auto pending = attempts_.extract(attempt);
   if (pending.empty()) return;
   relay::Finished finished = read_reply(pending.mapped(), std::move(reply));
-  finished.attempt = exchange >> 1;
+  finished.attempt = attempt;
   feed(std::move(finished));
 }
 
 relay::Finished Conductor::read_reply(const Pending& pending, HttpReply&& reply) const {
   relay::Finished finished;
   finished.reused_connection = reply.reused_connection;
+  finished.fields = fields_for_client(reply.headers);
+  finished.outcome.status = reply.status;
   if (reply.end != TransportEnd::complete) {
     finished.outcome.ended = reply.end == TransportEnd::broken ? Ended::broken : Ended::not_sent;
-    finished.outcome.status = reply.status;
     finished.outcome.message = std::move(reply.error);
     return finished;
   }
+  if (pending.reader) return finished;  // its events have said the rest
   finished.reply = Body::take(std::move(reply.body));
   const wire::Dialect& dialect = *provider_of(pending.target).dialect;
   finished.outcome = dialect

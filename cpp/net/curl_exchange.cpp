@@ -1,12 +1,14 @@
 #include "net/curl_exchange.hpp"
 
 #include "io/clock.hpp"
+#include "net/curl_failure.hpp"
 #include "net/request_check.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -15,6 +17,9 @@
 namespace keel::net {
 
 namespace {
+
+// libcurl reads a fast reply a hundred buffers at a time; a stream is handed on before that.
+constexpr size_t kUntakenBytesMax = 64u << 10;
 
 bool names(std::string_view field, std::string_view name) {
   return field.size() == name.size() && strncasecmp(field.data(), name.data(), name.size()) == 0;
@@ -40,12 +45,12 @@ CurlExchange& self_of(void* self) {
 }  // namespace
 
 CurlExchange::CurlExchange(CurlSockets& sockets, CURLSH* share, const CurlSettings& settings,
-                           OnSent on_sent)
+                           OnProgress on_progress)
     : easy_(curl_easy_init()),
       sockets_(sockets),
       share_(share),
       settings_(settings),
-      on_sent_(std::move(on_sent)) {
+      on_progress_(std::move(on_progress)) {
   if (!easy_) throw std::bad_alloc();
 }
 
@@ -64,6 +69,7 @@ std::string CurlExchange::begin(ExchangeId id, HttpRequest request, Instant now)
   request_ = std::move(request);
   started_ = now;
   reply_ = ReplyReader(request_.limits);
+  if (!request_.ask_at_head) way = BodyWay::whole;
   return why_unsendable(request_);
 }
 
@@ -181,7 +187,9 @@ void CurlExchange::reset() {
   headers_.reset();
   addresses_.reset();
   redirection_.reset();
+  way.reset();
   any_byte_ = sent_ = reused_ = in_multi = false;
+  paused_ = held_ = news_told_ = false;
   socket_ = CURL_SOCKET_BAD;
   ticket = 0;
   refusal_.clear();
@@ -214,66 +222,19 @@ HttpReply CurlExchange::finish(CURLcode result) {
   reply_.take(reply);
   if (complete && reply.status != 0) return reply;
   if (complete) reply.end = TransportEnd::broken;
-  reply.error = failure(result);
-  return reply;
-}
-
-std::string CurlExchange::failure(CURLcode result) const {
   const std::string where = request_.endpoint->label();
-  if (!refusal_.empty()) return where + ": " + refusal_;
-  if (!reply_.refusal().empty()) return where + ": " + reply_.refusal();
-  const char* text = error_[0] ? error_ : curl_easy_strerror(result);
-  if (sent_) {
+  if (!refusal_.empty()) {
+    reply.error = where + ": " + refusal_;
+  } else if (!reply_.refusal().empty()) {
+    reply.error = where + ": " + reply_.refusal();
+  } else if (sent_) {
+    const char* text = error_[0] ? error_ : curl_easy_strerror(result);
     const char* which = reused_ ? ": a reused connection broke: " : ": the connection broke: ";
-    return where + which + text;
+    reply.error = where + which + text;
+  } else {
+    reply.error = why_not_sent(easy_, result, error_, where);
   }
-  switch (result) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-      return "DNS: " + std::string(text);
-    case CURLE_COULDNT_CONNECT: {
-      long number = 0;
-      curl_easy_getinfo(easy_, CURLINFO_OS_ERRNO, &number);
-      const char* reason = number != 0 ? std::strerror(static_cast<int>(number)) : text;
-      return "connect to " + where + ": " + reason;
-    }
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-    case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
-    case CURLE_SSL_ISSUER_ERROR:
-      return tls_failure(result);
-    default:
-      return where + ": nothing was sent: " + text;
-  }
-}
-
-std::string CurlExchange::tls_failure(CURLcode result) const {
-  const char* text = error_[0] ? error_ : curl_easy_strerror(result);
-  std::string all = "TLS with " + request_.endpoint->label() + ": ";
-  if (result != CURLE_PEER_FAILED_VERIFICATION) return all + text;
-  long verified = 0;
-  curl_easy_getinfo(easy_, CURLINFO_SSL_VERIFYRESULT, &verified);
-  // Numbers of X509_V_ERR_*, part of OpenSSL's stable interface (x509_vfy.h).
-  switch (verified) {
-    case 9:
-      all += "the certificate is not yet valid";
-      break;
-    case 10:
-      all += "the certificate has expired";
-      break;
-    case 18:
-    case 19:
-    case 20:
-    case 21:
-      all += "the certificate is from an authority that is not trusted";
-      break;
-    default:  // libcurl compares the name by itself, when the chain was found good
-      all += std::strstr(text, "target host name") ? "the certificate is for another host"
-                                                   : "the certificate was refused";
-      break;
-  }
-  return all + " (" + text + ")";
+  return reply;
 }
 
 // Addresses we gave out, or, for a connection from the pool, one that we would give out.
@@ -300,7 +261,7 @@ int CurlExchange::before_request(const char* address, uint16_t port) {
   }
   sent_ = true;
   reused_ = socket_ == CURL_SOCKET_BAD;
-  on_sent_(*this);
+  on_progress_(*this, Progress::sent);
   return CURL_PREREQFUNC_OK;
 }
 
@@ -320,6 +281,33 @@ curl_socket_t CurlExchange::open_socket(curl_sockaddr& address) {
   curl_socket_t fd = sockets_.open(address);
   if (fd != CURL_SOCKET_BAD) socket_ = fd;
   return fd;
+}
+
+void CurlExchange::tell_news() {
+  if (!std::exchange(news_told_, true)) on_progress_(*this, Progress::news);
+}
+
+// Told to wait libcurl keeps these bytes, one read of its buffer, and reads no more; while it waits
+// it does not see the end either, so nothing can be lost.
+size_t CurlExchange::on_piece(std::string_view piece) {
+  bool full = way != BodyWay::whole && reply_.untaken_bytes() >= kUntakenBytesMax;
+  if (paused_ || full) {
+    held_ = true;
+    return CURL_WRITEFUNC_PAUSE;
+  }
+  if (!reply_.on_body(piece)) return 0;
+  if (way != BodyWay::whole) tell_news();
+  return piece.size();
+}
+
+std::string CurlExchange::take_bytes() {
+  news_told_ = false;
+  return way == BodyWay::pieces ? reply_.take_bytes() : std::string();
+}
+
+CURLcode CurlExchange::go_on() {
+  if (paused_ || !std::exchange(held_, false)) return CURLE_OK;
+  return curl_easy_pause(easy_, CURLPAUSE_CONT);
 }
 
 int CurlExchange::on_prereq(void* self, char* ip, char*, int port, int) {
@@ -345,11 +333,13 @@ size_t CurlExchange::on_line(char* data, size_t size, size_t count, void* self) 
     exchange.any_byte_ = true;
     exchange.first_byte_at_ = io::now();
   }
-  return exchange.reply_.on_line({data, size * count}) ? size * count : 0;
+  if (!exchange.reply_.on_line({data, size * count})) return 0;
+  if (!exchange.way && exchange.reply_.head_complete()) exchange.tell_news();
+  return size * count;
 }
 
 size_t CurlExchange::on_body(char* data, size_t size, size_t count, void* self) {
-  return self_of(self).reply_.on_body({data, size * count}) ? size * count : 0;
+  return self_of(self).on_piece({data, size * count});
 }
 
 }  // namespace keel::net

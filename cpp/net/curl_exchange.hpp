@@ -10,8 +10,11 @@
 #include "net/spliced_reader.hpp"
 #include "net/upstream.hpp"
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <curl/curl.h>
 
@@ -28,10 +31,15 @@ struct CurlSettings {
 
 class CurlExchange {
  public:
-  // Told when the first byte of the request is about to leave.
-  using OnSent = std::function<void(CurlExchange&)>;
+  enum class Progress : uint8_t {
+    sent,  // the first byte of the request is about to leave
+    news,  // there is something to take: a head, or bytes of a body in pieces
+  };
+  // Called from inside libcurl; of news once, until it is taken.
+  using OnProgress = std::function<void(CurlExchange&, Progress)>;
 
-  CurlExchange(CurlSockets& sockets, CURLSH* share, const CurlSettings& settings, OnSent on_sent);
+  CurlExchange(CurlSockets& sockets, CURLSH* share, const CurlSettings& settings,
+               OnProgress on_progress);
   ~CurlExchange();
   CurlExchange(const CurlExchange&) = delete;
   CurlExchange& operator=(const CurlExchange&) = delete;
@@ -43,6 +51,13 @@ class CurlExchange {
   // Not under way any more: drops request, reply and settings.
   void reset();
 
+  void pause(bool on) { paused_ = on; }
+  // Empty unless the body comes in pieces.
+  std::string take_bytes();
+  // Goes on if libcurl was told to wait and the reason is gone. Not from inside libcurl, which may
+  // deliver at once what it holds; an error is the exchange's end, and libcurl tells it here only.
+  CURLcode go_on();
+
   // The reply as it stands, libcurl's result taken into account.
   HttpReply finish(CURLcode result);
   // The same for one that is given up before anything was sent.
@@ -53,9 +68,10 @@ class CurlExchange {
   CURL* easy() const { return easy_; }
   ExchangeId id() const { return id_; }
   const HttpRequest& request() const { return request_; }
-  bool sent() const { return sent_; }
+  const ReplyReader& reply() const { return reply_; }
   static CurlExchange& of(CURL* easy);
 
+  std::optional<BodyWay> way;  // nothing: its head is to be told first
   bool in_multi = false;
   Resolver::Ticket ticket = 0;
   Deadlines<ExchangeId>::Handle connect_deadline = Deadlines<ExchangeId>::kNone;
@@ -71,9 +87,9 @@ class CurlExchange {
   void set_connection(const Resolved& where);
   void set_request();
   bool may_connect_to(const Address& address, uint16_t port) const;
-  std::string failure(CURLcode result) const;
-  std::string tls_failure(CURLcode result) const;
 
+  void tell_news();
+  size_t on_piece(std::string_view piece);
   int before_request(const char* address, uint16_t port);
   curl_socket_t open_socket(curl_sockaddr& address);
 
@@ -88,7 +104,7 @@ class CurlExchange {
   CurlSockets& sockets_;
   CURLSH* share_;
   const CurlSettings& settings_;
-  OnSent on_sent_;
+  OnProgress on_progress_;
 
   ExchangeId id_ = 0;
   HttpRequest request_;
@@ -104,6 +120,9 @@ class CurlExchange {
   curl_socket_t socket_ = CURL_SOCKET_BAD;  // the last one opened for it; none: it was reused
   bool sent_ = false;
   bool reused_ = false;
+  bool paused_ = false;
+  bool held_ = false;  // libcurl was told to wait, and holds what it read
+  bool news_told_ = false;
   std::string refusal_;  // why we stopped it ourselves
   char error_[CURL_ERROR_SIZE] = {};
 };

@@ -56,11 +56,13 @@ CurlUpstream::Exchange CurlUpstream::take_handle() {
     idle_.pop_back();
     return exchange;
   }
-  return std::make_unique<CurlExchange>(sockets_, share_, settings_.curl,
-                                        [this](CurlExchange& exchange) {
-                                          connect_deadlines_.remove(exchange.connect_deadline);
-                                          sent_.push_back(exchange.id());
-                                        });
+  return std::make_unique<CurlExchange>(
+      sockets_, share_, settings_.curl,
+      [this](CurlExchange& exchange, CurlExchange::Progress progress) {
+        if (progress == CurlExchange::Progress::news) return news_.push_back(exchange.id());
+        connect_deadlines_.remove(exchange.connect_deadline);
+        sent_.push_back(exchange.id());
+      });
 }
 
 void CurlUpstream::start(ExchangeId id, HttpRequest request, Instant now) {
@@ -95,8 +97,23 @@ void CurlUpstream::resolved(ExchangeId id, const Resolved& where) {
   }
 }
 
+void CurlUpstream::pause(ExchangeId id, bool on) {
+  auto found = active_.find(id);
+  if (found == active_.end()) return;
+  found->second->pause(on);
+  go_on(*found->second);
+  if (!news_.empty() || !ended_.empty()) tell_later();
+}
+
+void CurlUpstream::go_on(CurlExchange& exchange) {
+  CURLcode result = exchange.go_on();
+  if (result != CURLE_OK) end(exchange.id(), exchange.finish(result));
+}
+
 void CurlUpstream::abort(ExchangeId id) {
+  if (ending_ == id) ending_.reset();
   std::erase(sent_, id);
+  std::erase(news_, id);
   std::erase_if(ended_, [id](const Ended& ended) { return ended.exchange == id; });
   release(id);
 }
@@ -121,8 +138,9 @@ void CurlUpstream::collect() {
 }
 
 void CurlUpstream::end(ExchangeId id, HttpReply&& reply) {
+  std::optional<BodyWay> way = active_.at(id)->way;
   release(id, reply.end == TransportEnd::complete);
-  ended_.push_back({id, std::move(reply)});
+  ended_.push_back({id, std::move(reply), way});
 }
 
 // Removing a handle that is under way closes its connection; one that is complete goes to the pool.
@@ -150,19 +168,52 @@ void CurlUpstream::tell_later() {
   });
 }
 
-// Who is told of an end may abort others; what has been sent must be known by then.
+// Who is told may start, pause and abort exchanges, the one it is told of among them.
 void CurlUpstream::tell() {
-  while (!sent_.empty() || !ended_.empty()) {
+  while (!sent_.empty() || !news_.empty() || !ended_.empty()) {
     if (!sent_.empty()) {
       ExchangeId id = sent_.front();
       sent_.pop_front();
       listener_.on_sent(id);
+    } else if (!news_.empty()) {
+      ExchangeId id = news_.front();
+      news_.pop_front();
+      tell_news(id);
     } else {
       Ended ended = std::move(ended_.front());
       ended_.pop_front();
-      listener_.on_end(ended.exchange, std::move(ended.reply));
+      tell_end(std::move(ended));
     }
   }
+}
+
+void CurlUpstream::tell_news(ExchangeId id) {
+  auto found = active_.find(id);
+  if (found == active_.end()) return;  // it has ended: told with that
+  if (!found->second->way) {
+    Headers headers = found->second->reply().headers();  // the exchange may be aborted meanwhile
+    BodyWay way = listener_.on_head(id, found->second->reply().status(), headers);
+    found = active_.find(id);
+    if (found == active_.end()) return;
+    found->second->way = way;
+  }
+  std::string bytes = found->second->take_bytes();
+  if (!bytes.empty()) listener_.on_bytes(id, std::move(bytes));
+  found = active_.find(id);
+  if (found != active_.end()) go_on(*found->second);
+}
+
+void CurlUpstream::tell_end(Ended&& ended) {
+  ending_ = ended.exchange;
+  HttpReply& reply = ended.reply;
+  if (!ended.way && reply.status != 0) {
+    ended.way = listener_.on_head(ended.exchange, reply.status, reply.headers);
+  }
+  if (ending_ && ended.way == BodyWay::pieces) {
+    std::string bytes = std::exchange(reply.body, {});
+    if (!bytes.empty()) listener_.on_bytes(ended.exchange, std::move(bytes));
+  }
+  if (std::exchange(ending_, std::nullopt)) listener_.on_end(ended.exchange, std::move(reply));
 }
 
 void CurlUpstream::connect_time_over(Instant now) {

@@ -10,6 +10,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -31,6 +32,7 @@ class CurlUpstream final : public Upstream {
   ~CurlUpstream() override;
 
   void start(ExchangeId exchange, HttpRequest request, Instant now) override;
+  void pause(ExchangeId exchange, bool on) override;
   void abort(ExchangeId exchange) override;
 
   size_t under_way() const { return active_.size(); }
@@ -41,6 +43,7 @@ class CurlUpstream final : public Upstream {
   struct Ended {
     ExchangeId exchange;
     HttpReply reply;
+    std::optional<BodyWay> way;
   };
 
   Exchange take_handle();
@@ -49,8 +52,11 @@ class CurlUpstream final : public Upstream {
   void collect();
   void end(ExchangeId exchange, HttpReply&& reply);
   void release(ExchangeId exchange, bool complete = false);
+  void go_on(CurlExchange& exchange);
   void tell_later();
   void tell();
+  void tell_news(ExchangeId exchange);
+  void tell_end(Ended&& ended);
   void connect_time_over(Instant now);
   void timer_wanted(long timeout_ms);
 
@@ -66,8 +72,10 @@ class CurlUpstream final : public Upstream {
   CURLSH* share_ = nullptr;
   std::unordered_map<ExchangeId, Exchange> active_;
   std::vector<Exchange> idle_;
-  std::deque<ExchangeId> sent_;  // to be told, before any end
+  std::deque<ExchangeId> sent_;  // to be told, before any news
+  std::deque<ExchangeId> news_;  // heads and bytes to be told, before any end
   std::deque<Ended> ended_;
+  std::optional<ExchangeId> ending_;  // whose end is told now, unless it was aborted meanwhile
   Deadlines<ExchangeId> connect_deadlines_;
   io::Timer curl_timer_;
   io::Timer connect_timer_;

@@ -77,7 +77,8 @@ bool Driver::forked() const {
   return io::fork_generation() != core_->generation;
 }
 
-Result<CallId> Driver::submit(relay::Request request, Completion done) {
+template <typename Caller>
+Result<CallId> Driver::submit_for(relay::Request&& request, Caller&& caller) {
   if (forked()) return Error{"forked", "", "this relay belongs to the process before fork()"};
   std::lock_guard lock(core_->state);
   if (core_->closed) return Error{"closed", "", "this relay has been closed"};
@@ -85,10 +86,26 @@ Result<CallId> Driver::submit(relay::Request request, Completion done) {
   request.call = ++core_->last_call;
   CallId call = request.call;
   core_->loop->post([conductor = core_->conductor.get(), request = std::move(request),
-                     done = std::move(done)]() mutable {
-    conductor->submit(std::move(request), std::move(done));
+                     caller = std::forward<Caller>(caller)]() mutable {
+    conductor->submit(std::move(request), std::move(caller));
   });
   return call;
+}
+
+Result<CallId> Driver::submit(relay::Request request, Completion done) {
+  return submit_for(std::move(request), std::move(done));
+}
+
+Result<CallId> Driver::submit(relay::Request request, std::shared_ptr<StreamCaller> caller) {
+  return submit_for(std::move(request), std::move(caller));
+}
+
+void Driver::backpressure(CallId call, bool full) {
+  if (forked()) return;
+  std::lock_guard lock(core_->state);
+  if (!core_->started || core_->closed) return;
+  core_->loop->post(
+      [conductor = core_->conductor.get(), call, full] { conductor->backpressure(call, full); });
 }
 
 void Driver::cancel(CallId call) {

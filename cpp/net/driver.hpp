@@ -56,6 +56,10 @@ class Driver {
   // The driver picks the call's id (request.call is overwritten). Error codes "closed", "forked":
   // then `done` is never called.
   Result<CallId> submit(relay::Request request, Completion done);
+  // The same for a request that wants a stream. The caller is kept until it was answered.
+  Result<CallId> submit(relay::Request request, std::shared_ptr<StreamCaller> caller);
+  // The caller of a stream cannot take more for now, or can again; a few pieces may still come.
+  void backpressure(CallId call, bool full);
   // The call is answered as cancelled, unless it has been answered already.
   void cancel(CallId call);
 
@@ -71,6 +75,8 @@ class Driver {
  private:
   struct Core;
   explicit Driver(std::unique_ptr<Core> core);
+  template <typename Caller>
+  Result<CallId> submit_for(relay::Request&& request, Caller&& caller);
   std::unique_ptr<Core> core_;
 };
 

@@ -74,9 +74,10 @@ bool ReplyReader::on_field(std::string_view line) {
 }
 
 bool ReplyReader::on_body(std::string_view piece) {
-  if (piece.size() > limits_.body_bytes - body_.size()) {
+  if (piece.size() > limits_.body_bytes - body_bytes_) {
     return refuse("the reply is over " + std::to_string(limits_.body_bytes) + " bytes");
   }
+  body_bytes_ += piece.size();
   body_.append(piece);
   return true;
 }

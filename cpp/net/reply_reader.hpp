@@ -1,11 +1,12 @@
 #pragma once
 // Collects a reply as it comes, line by line and piece by piece, and refuses what is over its
-// limits or malformed.
+// limits or malformed. What is taken from the body on the way still counts towards its limit.
 
 #include "net/upstream.hpp"
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace keel::net {
 
@@ -20,6 +21,12 @@ class ReplyReader {
   bool on_body(std::string_view piece);
 
   const std::string& refusal() const { return refusal_; }
+  bool head_complete() const { return head_complete_; }
+  int status() const { return status_; }
+  const Headers& headers() const { return headers_; }
+  // What came of the body since it was last taken.
+  size_t untaken_bytes() const { return body_.size(); }
+  std::string take_bytes() { return std::exchange(body_, {}); }
   // Moves what came into `reply`; status stays 0 unless a final head was complete.
   void take(HttpReply& reply);
 
@@ -34,6 +41,7 @@ class ReplyReader {
   int status_ = 0;
   bool head_complete_ = false;
   Headers headers_;
+  size_t body_bytes_ = 0;  // of all of the body, taken or not
   std::string body_;
   std::string refusal_;
 };

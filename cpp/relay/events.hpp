@@ -57,6 +57,7 @@ struct Sent {
 struct Streamed {
   AttemptId attempt = 0;
   StreamEvent event;
+  Fields fields;  // with an exchange's first event only: of the reply's head, as in Finished
 };
 // The exchange is over. `reply` holds the body of a usable answer or of an error reply; of a stream
 // nothing, and the outcome says only how the transport ended (replied, broken) and the status.

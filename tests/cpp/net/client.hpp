@@ -6,12 +6,15 @@
 #include "net/curl_upstream.hpp"
 #include "net/resolver.hpp"
 
+#include <algorithm>
 #include <condition_variable>
+#include <functional>
 #include <future>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 
 namespace keel::net::test {
 
@@ -32,6 +35,21 @@ class Client : public UpstreamListener {
     loop_.stop();
   }
 
+  // What came of an exchange that asked at its head.
+  struct Seen {
+    int heads = 0;
+    int status = 0;
+    Headers headers;
+    std::string bytes;
+    size_t pieces = 0;
+    size_t largest = 0;
+  };
+  // How bodies are to come, and what to do on the loop with a head or a piece; set before start().
+  BodyWay way = BodyWay::pieces;
+  std::function<void(ExchangeId)> at_head;
+  std::function<void(ExchangeId, std::string_view)> at_bytes;
+  bool keep_bytes = true;
+
   // Runs `work` on the loop and waits for it.
   void run(std::function<void()> work) {
     std::promise<void> done;
@@ -49,6 +67,25 @@ class Client : public UpstreamListener {
   }
   void abort(ExchangeId id) {
     run([&] { upstream_->abort(id); });
+  }
+  void pause(ExchangeId id, bool on) {
+    run([&] { upstream_->pause(id, on); });
+  }
+  // For what runs on the loop already.
+  CurlUpstream& upstream() { return *upstream_; }
+  io::Loop& loop() { return loop_; }
+
+  Seen seen(ExchangeId id) {
+    std::lock_guard lock(mutex_);
+    return seen_[id];
+  }
+  void wait_head(ExchangeId id) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return seen_[id].heads > 0; });
+  }
+  void wait_bytes(ExchangeId id, size_t count) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return seen_[id].bytes.size() >= count; });
   }
   HttpReply wait(ExchangeId id) {
     std::unique_lock lock(mutex_);
@@ -85,6 +122,29 @@ class Client : public UpstreamListener {
     ++sent_[id];
     changed_.notify_all();
   }
+  BodyWay on_head(ExchangeId id, int status, const Headers& headers) override {
+    {
+      std::lock_guard lock(mutex_);
+      Seen& seen = seen_[id];
+      ++seen.heads;
+      seen.status = status;
+      seen.headers = headers;
+      changed_.notify_all();
+    }
+    if (at_head) at_head(id);
+    return way;
+  }
+  void on_bytes(ExchangeId id, std::string&& bytes) override {
+    {
+      std::lock_guard lock(mutex_);
+      Seen& seen = seen_[id];
+      if (keep_bytes) seen.bytes += bytes;
+      ++seen.pieces;
+      seen.largest = std::max(seen.largest, bytes.size());
+      changed_.notify_all();
+    }
+    if (at_bytes) at_bytes(id, bytes);
+  }
   void on_end(ExchangeId id, HttpReply&& reply) override {
     std::lock_guard lock(mutex_);
     replies_[id] = std::move(reply);
@@ -99,6 +159,7 @@ class Client : public UpstreamListener {
   std::condition_variable changed_;
   std::map<ExchangeId, HttpReply> replies_;
   std::map<ExchangeId, int> sent_;
+  std::map<ExchangeId, Seen> seen_;
 };
 
 inline std::shared_ptr<const Endpoint> endpoint_of(const std::string& url, bool plaintext = false,

@@ -312,6 +312,9 @@ TEST_F(DriverTest, BadOptionsAreNamed) {
   EXPECT_EQ(code_of({}), "unknown_dialect");
 }
 
+// ThreadSanitizer cannot go on in the child of a process with several threads.
+#ifndef __SANITIZE_THREAD__
+
 // A child has the parent's memory and none of its threads: it must neither hang nor disturb.
 TEST_F(DriverTest, AChildOfForkLeavesTheParentsDriverAlone) {
   auto server = start_mock("{default: {latency_ms: 5}}");
@@ -345,6 +348,8 @@ TEST_F(DriverTest, AChildOfForkLeavesTheParentsDriverAlone) {
   EXPECT_EQ(during.answer.get().kind, AnswerKind::ok);
   EXPECT_EQ(ask(request()).kind, AnswerKind::ok);
 }
+
+#endif
 
 TEST_F(DriverTest, NoThreadAndNoDescriptorStaysBehind) {
   auto count = [] {
