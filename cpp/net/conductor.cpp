@@ -36,6 +36,16 @@ CurlUpstreamSettings upstream_settings(const DriverPlan& plan) {
   return settings;
 }
 
+bool is_answer(const Outcome& outcome) {
+  return outcome.ended == Ended::replied && outcome.status >= 200 && outcome.status < 300;
+}
+
+Outcome ended_well(int status) {
+  Outcome outcome;
+  outcome.status = status;
+  return outcome;
+}
+
 HttpRequest request_to(const DriverPlan::Provider& provider, wire::HttpRequest&& head) {
   HttpRequest request;
   request.method = head.method == "GET" ? HttpRequest::Method::get : HttpRequest::Method::post;
@@ -137,6 +147,7 @@ void Conductor::carry_out(relay::Send& send) {
   Pending& pending = attempts_[send.attempt];
   pending.target = send.target;
   pending.operation = send.operation;
+  pending.stream = send.stream;
   upstream_.start(exchange_of_attempt(send.attempt), std::move(request), now_);
 }
 
@@ -226,15 +237,20 @@ void Conductor::feed_events(AttemptId attempt) {
 void Conductor::finish(AttemptId attempt, HttpReply&& reply) {
   auto found = attempts_.find(attempt);
   if (found == attempts_.end()) return;
-  if (found->second.reader) {
-    found->second.reader->end(stream_events_);
-    feed_events(attempt);
-  }
-  auto pending = attempts_.extract(attempt);
-  if (pending.empty()) return;
-  relay::Finished finished = read_reply(pending.mapped(), std::move(reply));
+  Pending& pending = found->second;
+  relay::Finished finished = read_reply(pending, std::move(reply));
   finished.attempt = attempt;
-  feed(std::move(finished));
+  if (pending.reader) {
+    pending.reader->end(stream_events_);
+  } else if (pending.stream && is_answer(finished.outcome)) {  // whole, where a stream was wanted
+    const wire::Dialect& dialect = *provider_of(pending.target).dialect;
+    stream_events_ = dialect.events_of_plain(pending.operation, finished.reply);
+    pending.fields = finished.fields;
+    finished.reply = {};
+    finished.outcome = ended_well(finished.outcome.status);
+  }
+  feed_events(attempt);
+  if (attempts_.erase(attempt) > 0) feed(std::move(finished));
 }
 
 relay::Finished Conductor::read_reply(const Pending& pending, HttpReply&& reply) const {
@@ -247,7 +263,7 @@ relay::Finished Conductor::read_reply(const Pending& pending, HttpReply&& reply)
     finished.outcome.message = std::move(reply.error);
     return finished;
   }
-  if (pending.reader) return finished;  // its events have said the rest
+  if (pending.reader) return finished;  // its events say the rest
   finished.reply = Body::take(std::move(reply.body));
   const wire::Dialect& dialect = *provider_of(pending.target).dialect;
   finished.outcome = dialect

@@ -48,6 +48,7 @@ class Conductor final : private UpstreamListener {
   struct Pending {  // an attempt under way
     TargetIndex target = 0;
     Operation operation = Operation::chat;
+    bool stream = false;                         // a 2xx is to be reported event by event
     std::unique_ptr<wire::StreamReader> reader;  // where the reply is a stream
     relay::Fields fields;                        // of the reply's head, until they were told
   };

@@ -104,14 +104,12 @@ TEST(UpstreamStream, ABodyWantedWholeIsCollected) {
 }
 
 TEST(UpstreamStream, ACutIsBrokenAfterAllThatCame) {
-  std::string reply_text;
-  RawServer server([&](RawConnection& connection, int) {
-    connection.read_request();
-    connection.write(reply_text);
-  });
-  Client client;
-  auto cut_after = [&](std::string text) {
-    reply_text = std::move(text);
+  auto cut_after = [](const std::string& text) {
+    RawServer server([&](RawConnection& connection, int) {
+      connection.read_request();
+      connection.write(text);
+    });
+    Client client;
     ExchangeId id = client.start(stream_from(server));
     HttpReply reply = client.wait(id);
     EXPECT_EQ(reply.end, TransportEnd::broken);

@@ -276,14 +276,12 @@ TEST(Upstream, InterimHeadsAreSkippedAndTrailersDropped) {
 }
 
 TEST(Upstream, RepliesOverALimitAreBroken) {
-  std::string reply_text;
-  RawServer server([&](RawConnection& connection, int) {
-    connection.read_request();
-    connection.write(reply_text);
-  });
-  Client client;
-  auto broken_with = [&](std::string text) {
-    reply_text = std::move(text);
+  auto broken_with = [](const std::string& text) {
+    RawServer server([&](RawConnection& connection, int) {
+      connection.read_request();
+      connection.write(text);
+    });
+    Client client;
     HttpRequest request = post_to(endpoint_of(server.url()));
     request.limits = {.body_bytes = 1000, .head_bytes = 2000, .head_fields = 10};
     HttpReply reply = client.send(std::move(request));
