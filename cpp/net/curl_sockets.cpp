@@ -6,11 +6,22 @@
 
 #include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace keel::net {
 
 namespace asio = boost::asio;
+
+namespace {
+
+// Of the socket behind a descriptor: tells whether a number still means what it meant. 0: closed.
+ino_t inode_of(int fd) {
+  struct stat found {};
+  return ::fstat(fd, &found) == 0 ? found.st_ino : 0;
+}
+
+}  // namespace
 
 struct CurlSockets::Socket {
   struct Direction {
@@ -19,10 +30,13 @@ struct CurlSockets::Socket {
   };
 
   Socket(io::Loop& loop, curl_socket_t fd, bool is_ours)
-      : descriptor(loop.context(), fd), ours(is_ours) {}
+      : descriptor(loop.context(), fd), ours(is_ours), inode(inode_of(fd)) {}
+
+  bool still_open() { return inode_of(descriptor.native_handle()) == inode; }
 
   asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor;
   bool ours;  // opened by open(), closed by close()
+  ino_t inode;
   bool gone = false;
   Direction read;
   Direction write;
@@ -38,9 +52,24 @@ curl_socket_t CurlSockets::open(const curl_sockaddr& address) {
   int fd =
       ::socket(address.family, address.socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address.protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
+  // The number of one that libcurl closed by itself: it still counts what it wanted of that one.
+  auto stale = sockets_.extract(fd);
+  if (!stale.empty()) let_go(*stale.mapped());
   io::track_descriptor(fd);
-  sockets_[fd] = std::make_shared<Socket>(loop_, fd, true);
+  auto& socket = sockets_[fd] = std::make_shared<Socket>(loop_, fd, true);
+  if (!stale.empty()) {
+    socket->read.wanted = stale.mapped()->read.wanted;
+    socket->write.wanted = stale.mapped()->write.wanted;
+    listen(socket);
+  }
   return fd;
+}
+
+// Ends the waits; the descriptor stays as it is.
+void CurlSockets::let_go(Socket& socket) {
+  socket.gone = true;
+  if (socket.ours) io::untrack_descriptor(socket.descriptor.native_handle());
+  socket.descriptor.release();
 }
 
 void CurlSockets::close(curl_socket_t fd) {
@@ -48,11 +77,9 @@ void CurlSockets::close(curl_socket_t fd) {
   if (found == sockets_.end()) return;
   std::shared_ptr<Socket> socket = std::move(found->second);
   sockets_.erase(found);
-  socket->gone = true;
-  socket->descriptor.release();  // ends the waits; the descriptor stays open
-  if (!socket->ours) return;
-  io::untrack_descriptor(fd);
-  ::close(fd);
+  bool close_it = socket->ours && socket->still_open();
+  let_go(*socket);
+  if (close_it) ::close(fd);
 }
 
 void CurlSockets::watch(curl_socket_t fd, int what) {
@@ -65,7 +92,7 @@ void CurlSockets::watch(curl_socket_t fd, int what) {
   std::shared_ptr<Socket> socket = found->second;
   socket->read.wanted = what == CURL_POLL_IN || what == CURL_POLL_INOUT;
   socket->write.wanted = what == CURL_POLL_OUT || what == CURL_POLL_INOUT;
-  if (what == CURL_POLL_REMOVE && !socket->ours) return close(fd);
+  if (what == CURL_POLL_REMOVE && !(socket->ours && socket->still_open())) return close(fd);
   listen(socket);
 }
 

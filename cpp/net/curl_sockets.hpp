@@ -2,6 +2,9 @@
 // libcurl's sockets on the Asio loop. A socket stays registered while its connection idles in
 // libcurl's pool; two bits say whether libcurl wants to hear of it now. Without them an idle
 // connection that the provider closes would report itself readable for ever.
+//
+// libcurl 7.88.1 closes a socket that did not get connected without calling back, so a number is
+// watched or closed only while the socket behind it is the one that was opened.
 
 #include "io/loop.hpp"
 
@@ -32,6 +35,7 @@ class CurlSockets {
 
  private:
   struct Socket;
+  void let_go(Socket& socket);
   void listen(const std::shared_ptr<Socket>& socket);
   template <bool kRead>
   void listen_for(const std::shared_ptr<Socket>& socket);

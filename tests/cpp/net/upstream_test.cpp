@@ -5,8 +5,12 @@
 #include <chrono>
 #include <cstdlib>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace keel::net::test {
 namespace {
@@ -213,6 +217,56 @@ TEST(Upstream, NothingListeningIsNotSent) {
   EXPECT_EQ(reply.end, TransportEnd::not_sent);
   EXPECT_EQ(client.sent(id), 0);
   EXPECT_EQ(reply.error, "connect to 127.0.0.1:" + std::to_string(port) + ": Connection refused");
+}
+
+// libcurl 7.88.1 closes a socket that never connected by itself, without a word; its number is soon
+// somebody else's, whom we must neither watch nor close.
+TEST(Upstream, ASocketThatNeverConnectedLeavesItsNumberAlone) {
+  uint16_t port = RawServer([](RawConnection&, int) {}).port();
+  auto nobody = endpoint_of("http://127.0.0.1:" + std::to_string(port));
+  RawServer server([](RawConnection& connection, int) { answer_all(connection); });
+  std::vector<int> ours;
+  {
+    Client client;
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_EQ(client.send(post_to(nobody)).end, TransportEnd::not_sent);
+      EXPECT_EQ(client.connections(), 0u);
+      if (i % 2 == 0) ours.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    }
+    HttpReply reply = client.send(post_to(endpoint_of(server.url())));
+    EXPECT_EQ(reply.end, TransportEnd::complete) << reply.error;
+  }
+  for (int fd : ours) EXPECT_EQ(::close(fd), 0);
+}
+
+// A listener whose queue is full: the kernel drops what more would connect.
+TEST(Upstream, AnAbortWhileConnectingLeavesNothing) {
+  int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&address), size), 0);
+  ASSERT_EQ(::listen(listener, 0), 0);
+  ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  std::vector<int> filling;
+  for (int i = 0; i < 4; ++i) {
+    filling.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    static_cast<void>(::connect(filling.back(), reinterpret_cast<sockaddr*>(&address), size));
+  }
+  {
+    Client client;
+    auto full = endpoint_of("http://127.0.0.1:" + std::to_string(ntohs(address.sin_port)));
+    for (int i = 0; i < 3; ++i) {
+      ExchangeId id = client.start(post_to(full));
+      while (client.connections() == 0) std::this_thread::yield();
+      client.abort(id);
+      EXPECT_EQ(client.connections(), 0u);
+      filling.push_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    }
+  }
+  for (int fd : filling) EXPECT_EQ(::close(fd), 0);
+  ::close(listener);
 }
 
 TEST(Upstream, AServerThatNeverShakesHandsRunsIntoTheConnectLimit) {
