@@ -1,5 +1,5 @@
 #pragma once
-// The effective configuration: what a relay is built from. Text becomes this in config_reader;
+// The effective configuration: what a relay is built from. Text becomes this in cpp/config;
 // nothing here parses. Every number is a default that a file can change (SEMANTICS, CONVENTIONS).
 
 #include "base/money.hpp"

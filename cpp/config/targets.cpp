@@ -1,6 +1,6 @@
-#include "relay/catalog.hpp"
-#include "relay/config_parts.hpp"
-#include "relay/config_values.hpp"
+#include "config/catalog.hpp"
+#include "config/parts.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 #include <set>

@@ -1,7 +1,7 @@
-#include "relay/catalog.hpp"
-#include "relay/config_parts.hpp"
-#include "relay/config_url.hpp"
-#include "relay/config_values.hpp"
+#include "config/catalog.hpp"
+#include "config/parts.hpp"
+#include "config/url.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 

@@ -1,7 +1,7 @@
-#include "relay/config_reader.hpp"
+#include "config/reader.hpp"
 
-#include "config_testing.hpp"
-#include "relay/config_values.hpp"
+#include "config/testing.hpp"
+#include "config/values.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

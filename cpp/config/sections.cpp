@@ -1,6 +1,6 @@
-#include "relay/config_parts.hpp"
-#include "relay/config_url.hpp"
-#include "relay/config_values.hpp"
+#include "config/parts.hpp"
+#include "config/url.hpp"
+#include "config/values.hpp"
 
 namespace keel::relay {
 

@@ -1,6 +1,6 @@
-#include "relay/config_page.hpp"
-#include "relay/config_reader.hpp"
-#include "relay/config_values.hpp"
+#include "config/page.hpp"
+#include "config/reader.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 

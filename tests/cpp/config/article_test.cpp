@@ -1,6 +1,6 @@
 // SEMANTICS section C, row by row: what the article's form becomes.
 
-#include "config_testing.hpp"
+#include "config/testing.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
