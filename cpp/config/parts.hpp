@@ -26,12 +26,19 @@ void read_retry(const Value& value, RetryConfig& retry);
 void read_observability(const Value& value, Config& config);
 void read_metrics_endpoint(const Value& value, Config& config);
 void read_request_log(const Value& value, Config& config);
-void read_server(const Value& value);
-void read_stream(const Value& value);
 std::optional<LogLevel> read_log_level(const Value& value);
+
+// ---- serving ------------------------------------------------------------------------------------
+// Where `listen` stands, if it does.
+std::optional<Value> read_server(const Value& value, ServerConfig& server);
+void read_stream(const Value& value, StreamConfig& stream);
 
 // ---- providers ----------------------------------------------------------------------------------
 void read_providers(Section& providers, Config& config);
+// A provider no file names, as the catalog knows it, asked with the key in its usual variable; a
+// problem if that is not set. Nothing, and no problem, for a name the catalog does not have.
+std::optional<ProviderIndex> add_catalog_provider(const Value& where, std::string_view name,
+                                                  Config& config);
 // A list of keys; the same key twice is a problem.
 void read_keys(const Value& value, ProviderConfig& provider);
 void add_key(const Value& value, ProviderConfig& provider, engine::KeySettings settings = {});
@@ -44,6 +51,8 @@ std::optional<Price> read_price(const Value& value);
 std::optional<TargetIndex> target_named(const Value& where, std::string_view name, Config& config);
 // As above, and also a bare model that exactly one provider has.
 std::optional<TargetIndex> target_meant(const Value& where, std::string_view name, Config& config);
+// What a provider's models are called: those of the file, then the catalog's others.
+std::vector<std::string> known_models(const ProviderConfig& provider);
 void mark_sole_targets(Config& config);
 
 // What may stand in for what, as the file has it: resolved when all routes are known.
@@ -76,9 +85,16 @@ bool has_setting(const PolicyConfig& policy, std::string_view name);
 SettingValue in_seconds(Duration duration);
 
 // ---- routes -------------------------------------------------------------------------------------
-// `downgrades`: a mapping exists, so routes that name no cost policy downgrade.
-void read_routes(Section& routes, const RetryConfig& retry, const Policies& policies,
-                 bool downgrades, Config& config);
+struct RouteDefaults {
+  RetryConfig retry;
+  StreamConfig stream;
+  bool downgrades = false;  // a mapping exists, so routes that name no cost policy downgrade
+};
+void read_routes(Section& routes, const RouteDefaults& defaults, const Policies& policies,
+                 Config& config);
+// server.open_models: a route for every model of every provider, named provider/model, and by the
+// model alone where one provider has it and no route is named so. `where`: the providers.
+void add_open_routes(const Value& where, const RouteDefaults& defaults, Config& config);
 
 // ---- accounts -----------------------------------------------------------------------------------
 // Config::accounts[0], the relay; tenants come after it.

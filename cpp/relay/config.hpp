@@ -28,6 +28,8 @@ struct Lacks {
   bool schema = false;
   bool images = false;
   bool audio = false;
+
+  friend constexpr bool operator==(const Lacks&, const Lacks&) = default;
 };
 
 struct ModelConfig {
@@ -38,6 +40,8 @@ struct ModelConfig {
   Lacks lacks;
   bool reasoning = false;
   Prefill prefill = Prefill::none;
+
+  friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };
 
 struct KeyConfig {
@@ -135,6 +139,7 @@ struct RouteCache {
 
 struct RouteConfig {
   std::string name;
+  bool by_name = false;  // in no file: made for a model that is asked for by its name
   std::vector<RouteTarget> targets;
   PolicyConfig routing;
   PolicyConfig cost;
