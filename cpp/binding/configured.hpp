@@ -1,7 +1,7 @@
 #pragma once
 // A configuration as Python holds it: with where it came from, for messages and explanations.
 
-#include "relay/config_reader.hpp"
+#include "config/reader.hpp"
 
 #include <memory>
 

@@ -2,7 +2,7 @@
 // What C++ refuses with on the control path, until errors.cpp makes a Python exception of it.
 
 #include "base/result.hpp"
-#include "relay/config_reader.hpp"
+#include "config/reader.hpp"
 
 #include <exception>
 #include <utility>

@@ -1,5 +1,5 @@
 #pragma once
-// The effective configuration: what a relay is built from. Text becomes this in config_reader;
+// The effective configuration: what a relay is built from. Text becomes this in cpp/config;
 // nothing here parses. Every number is a default that a file can change (SEMANTICS, CONVENTIONS).
 
 #include "base/money.hpp"
@@ -28,6 +28,8 @@ struct Lacks {
   bool schema = false;
   bool images = false;
   bool audio = false;
+
+  friend constexpr bool operator==(const Lacks&, const Lacks&) = default;
 };
 
 struct ModelConfig {
@@ -38,6 +40,8 @@ struct ModelConfig {
   Lacks lacks;
   bool reasoning = false;
   Prefill prefill = Prefill::none;
+
+  friend bool operator==(const ModelConfig&, const ModelConfig&) = default;
 };
 
 struct KeyConfig {
@@ -135,6 +139,7 @@ struct RouteCache {
 
 struct RouteConfig {
   std::string name;
+  bool by_name = false;  // in no file: made for a model that is asked for by its name
   std::vector<RouteTarget> targets;
   PolicyConfig routing;
   PolicyConfig cost;

@@ -28,7 +28,7 @@ OUTSIDE = {
 }
 
 # Below the drivers time and chance are arguments, and one thread owns everything.
-PURE = ("base", "engine", "wire", "relay", "sim")
+PURE = ("base", "engine", "wire", "relay", "config", "sim")
 IMPURE_HEADERS = {
     *("atomic", "condition_variable", "future", "mutex", "shared_mutex", "stop_token", "thread"),
     *("fstream", "iostream", "filesystem", "random"),

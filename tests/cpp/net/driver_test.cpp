@@ -1,9 +1,9 @@
 #include "net/driver.hpp"
 
+#include "config/reader.hpp"
 #include "io/clock.hpp"
 #include "mock/server.hpp"
 #include "net/raw_server.hpp"
-#include "relay/config_reader.hpp"
 #include "relay/relay.hpp"
 
 #include <atomic>

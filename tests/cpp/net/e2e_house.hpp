@@ -2,10 +2,10 @@
 // A relay on the real driver over fake providers on real sockets, with what it needs to be asked
 // and audited: traffic from many threads, and the books of both sides side by side.
 
+#include "config/reader.hpp"
 #include "io/clock.hpp"
 #include "mock/server.hpp"
 #include "net/driver.hpp"
-#include "relay/config_reader.hpp"
 #include "relay/relay.hpp"
 
 #include <algorithm>

@@ -3,7 +3,7 @@
 // into a real Relay in virtual time, with the checker watching. Each model answers after 400 ms
 // unless a test says otherwise.
 
-#include "relay/config_testing.hpp"
+#include "config/testing.hpp"
 #include "sim/checker.hpp"
 #include "sim/policies.hpp"
 #include "sim/simulator.hpp"

@@ -1,7 +1,7 @@
-#include "relay/catalog.hpp"
-#include "relay/config_parts.hpp"
-#include "relay/config_url.hpp"
-#include "relay/config_values.hpp"
+#include "config/catalog.hpp"
+#include "config/parts.hpp"
+#include "config/url.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 
@@ -42,6 +42,12 @@ void read_model(const Section::Entry& entry, const CatalogProvider* known,
   section.read("output", model.output_tokens, 0, kMostTokens);
   if (auto lacks = section.get("lacks")) read_lacks(*lacks, model.lacks);
   section.read("reasoning", model.reasoning);
+  if (auto prefill = section.get("prefill")) {
+    auto word =
+        prefill->choice({name_of(Prefill::none), name_of(Prefill::plain), name_of(Prefill::prefix),
+                         name_of(Prefill::prefix_echoed), name_of(Prefill::final_message)});
+    if (word) model.prefill = static_cast<Prefill>(*word);
+  }
   section.finish();
   provider.models.push_back(std::move(model));
 }
@@ -65,31 +71,45 @@ void read_key(const Value& value, ProviderConfig& provider) {
   if (key) add_key(*key, provider, settings);
 }
 
+// The variable its users keep the key in, if it holds something.
+std::optional<std::string> key_variable_set(const CatalogProvider& known, const Reading& reading) {
+  std::string name(known.key_variable);
+  const auto& env = reading.sources.env;
+  auto key = env ? env(name) : std::nullopt;
+  if (!key || key->empty()) return std::nullopt;
+  return name;
+}
+
 // A provider of the catalog that is given no keys is asked with the key its users have anyway.
 void read_catalog_key(const CatalogProvider& known, const Value& where, ProviderConfig& provider) {
-  const auto& env = where.reading().sources.env;
-  auto key = env ? env(std::string(known.key_variable)) : std::nullopt;
   std::string path = path_below(where.path(), "keys");
-  if (!key || key->empty()) {
+  auto variable = key_variable_set(known, where.reading());
+  if (!variable) {
     where.reading().problem(where.line(), path,
                             "missing, and ${" + std::string(known.key_variable) +
                                 "} is not set in the environment, wanted a list of keys");
     return;
   }
-  Value as_written(where.reading(), YAML::Node("${" + std::string(known.key_variable) + "}"), path,
-                   where.line());
+  Value as_written(where.reading(), YAML::Node("${" + *variable + "}"), path, where.line());
   add_key(as_written, provider);
 }
 
-void read_provider(const Section::Entry& entry, Config& config) {
+ProviderConfig provider_of(const CatalogProvider& known) {
   ProviderConfig provider;
-  provider.name = entry.name;
+  provider.name = known.name;
+  provider.base_url = known.base_url;
+  return provider;
+}
+
+void read_provider(const Section::Entry& entry, Config& config) {
   const CatalogProvider* known = catalog_provider(entry.name);
+  ProviderConfig provider = known != nullptr ? provider_of(*known) : ProviderConfig{};
+  provider.name = entry.name;
   Section section(entry.value);
   section.read("allow_plaintext", provider.allow_plaintext);
   section.read("allow_private", provider.allow_private);
   section.read("bills_errors", provider.bills_errors);
-  if (known != nullptr) provider.base_url = known->base_url;
+  section.read("stream_options", provider.stream_options);
   auto url = known != nullptr ? section.get("base_url")
                               : section.require("base_url", "a URL such as https://host/v1");
   if (url) {
@@ -183,6 +203,26 @@ void read_keys(const Value& value, ProviderConfig& provider) {
     return;
   }
   for (const Value& item : value.items()) read_key(item, provider);
+}
+
+std::optional<ProviderIndex> add_catalog_provider(const Value& where, std::string_view name,
+                                                  Config& config) {
+  const CatalogProvider* known = catalog_provider(name);
+  if (known == nullptr) return std::nullopt;
+  Reading& reading = where.reading();
+  const std::string path = path_below("providers", name);
+  auto variable = key_variable_set(*known, reading);
+  if (!variable) {
+    where.problem("no provider is named " + quoted(name) + ", and ${" +
+                  std::string(known->key_variable) +
+                  "} is not set in the environment, wanted one of the two");
+    return std::nullopt;
+  }
+  ProviderConfig provider = provider_of(*known);
+  read_catalog_key(*known, Value(reading, {}, path, where.line()), provider);
+  reading.out.origins[path] = "from the catalog, asked with ${" + *variable + "}";
+  config.providers.push_back(std::move(provider));
+  return static_cast<ProviderIndex>(config.providers.size() - 1);
 }
 
 void read_providers(Section& providers, Config& config) {

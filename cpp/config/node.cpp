@@ -1,6 +1,6 @@
-#include "relay/config_node.hpp"
+#include "config/node.hpp"
 
-#include "relay/config_values.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 #include <cctype>

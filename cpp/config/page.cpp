@@ -1,7 +1,7 @@
-#include "relay/config_page.hpp"
+#include "config/page.hpp"
 
-#include "relay/config_node.hpp"
-#include "relay/config_values.hpp"
+#include "config/node.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -2,7 +2,7 @@
 // The text of a configuration as one YAML document. JSON is read too: its surrogate pairs, which
 // YAML does not know, are understood.
 
-#include "relay/config_reader.hpp"
+#include "config/reader.hpp"
 
 #include <string_view>
 #include <vector>

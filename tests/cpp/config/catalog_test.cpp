@@ -1,6 +1,6 @@
-#include "relay/catalog.hpp"
+#include "config/catalog.hpp"
 
-#include "relay/config_url.hpp"
+#include "config/url.hpp"
 
 #include <set>
 

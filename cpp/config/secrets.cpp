@@ -1,8 +1,8 @@
 // What reaches a configuration from outside its text: `${NAME}`, `${NAME:-default}` and, for
 // secrets, `file:///path`. Messages show what the file says, never what a variable or file holds.
 
-#include "relay/config_node.hpp"
-#include "relay/config_values.hpp"
+#include "config/node.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 

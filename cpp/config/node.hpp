@@ -3,7 +3,7 @@
 // was found and what was wanted, and a mapping knows which of its keys nobody asked for.
 
 #include "base/secret.hpp"
-#include "relay/config_reader.hpp"
+#include "config/reader.hpp"
 
 #include <initializer_list>
 #include <string>

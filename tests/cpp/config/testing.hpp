@@ -1,7 +1,7 @@
 #pragma once
 // A configuration read with a made-up environment and made-up files.
 
-#include "relay/config_reader.hpp"
+#include "config/reader.hpp"
 
 #include <fstream>
 #include <map>

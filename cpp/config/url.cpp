@@ -1,6 +1,6 @@
-#include "relay/config_url.hpp"
+#include "config/url.hpp"
 
-#include "relay/config_values.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 
@@ -26,8 +26,6 @@ std::string lower(std::string_view text) {
   return out;
 }
 
-enum class HostKind { bad, name, loopback, unspecified, address };
-
 HostKind kind_of_ipv6(std::string_view text) {
   in6_addr address{};
   if (inet_pton(AF_INET6, std::string(text).c_str(), &address) != 1) return HostKind::bad;
@@ -46,7 +44,14 @@ bool ends_in_number(std::string_view host) {
          std::all_of(last.begin(), last.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-HostKind kind_of(std::string_view host) {
+bool is_port(std::string_view text) {
+  std::optional<int64_t> port = parse_integer(text);
+  return port && *port >= 1 && *port <= 65535;
+}
+
+}  // namespace
+
+HostKind host_kind(std::string_view host) {
   if (host.starts_with('[')) {
     if (!host.ends_with(']')) return HostKind::bad;
     return kind_of_ipv6(host.substr(1, host.size() - 2));
@@ -66,13 +71,6 @@ HostKind kind_of(std::string_view host) {
   }
   return before == '.' ? HostKind::bad : HostKind::name;
 }
-
-bool is_port(std::string_view text) {
-  std::optional<int64_t> port = parse_integer(text);
-  return port && *port >= 1 && *port <= 65535;
-}
-
-}  // namespace
 
 bool is_plain_path(std::string_view path) {
   if (!path.starts_with('/')) return false;
@@ -115,7 +113,7 @@ Result<std::string> check_base_url(std::string_view url, bool allow_plaintext) {
       return wrong(url, "a port from 1 to 65535");
     }
   }
-  HostKind kind = kind_of(host);
+  HostKind kind = host_kind(host);
   if (kind == HostKind::bad) {
     return wrong(url, "a host: a name, a dotted IPv4 address or an IPv6 address in brackets");
   }

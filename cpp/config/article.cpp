@@ -1,9 +1,9 @@
 // The article's form, translated into ours number by number (SEMANTICS section C). Nothing of it
 // is left at run time but the Config; `origins` keeps what each line came from.
 
-#include "relay/config_article_figures.hpp"
-#include "relay/config_parts.hpp"
-#include "relay/config_values.hpp"
+#include "config/article_figures.hpp"
+#include "config/parts.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 

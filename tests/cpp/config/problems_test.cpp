@@ -1,6 +1,6 @@
 // Every kind of mistake, and exactly what is said about it.
 
-#include "config_testing.hpp"
+#include "config/testing.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
-#include "relay/config_parts.hpp"
-#include "relay/config_values.hpp"
+#include "config/parts.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 

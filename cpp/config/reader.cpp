@@ -1,7 +1,7 @@
-#include "relay/config_reader.hpp"
+#include "config/reader.hpp"
 
-#include "relay/config_document.hpp"
-#include "relay/config_parts.hpp"
+#include "config/document.hpp"
+#include "config/parts.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,7 @@
 // SEMANTICS section C, row by row: what the article's form becomes.
 
-#include "config_testing.hpp"
+#include "config/listen.hpp"
+#include "config/testing.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -207,9 +208,10 @@ TEST(ArticleForm, LogLevel) {
 TEST(ArticleForm, MetricsEndpoint) {
   Loaded loaded = article();
   EXPECT_EQ(loaded.config.metrics_endpoint, "http://localhost:9090/metrics");
-  EXPECT_THAT(loaded.notes,
-              ::testing::ElementsAre("observability.metrics_endpoint: read, not used by this "
-                                     "version (it is served with the gateway)"));
+  EXPECT_EQ(metrics_listener(loaded.config), (ListenAddress{"127.0.0.1", 9090}));
+  EXPECT_TRUE(loaded.notes.empty());
+  EXPECT_EQ(loaded.config.server.host, "127.0.0.1");
+  EXPECT_EQ(loaded.config.server.port, 3000);
 }
 
 TEST(ArticleForm, HealthCheckInterval) {

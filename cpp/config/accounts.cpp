@@ -1,5 +1,5 @@
-#include "relay/config_parts.hpp"
-#include "relay/config_values.hpp"
+#include "config/parts.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 
@@ -131,7 +131,6 @@ void read_relay_budget(const Value& value, Config& config, std::vector<Mapping>&
 
 void read_tenants(Section& tenants, Config& config) {
   std::vector<Parent> parents;
-  bool any_key = false;
   for (const Section::Entry& entry : tenants.entries()) {
     AccountConfig account;
     account.name = entry.name;
@@ -153,15 +152,9 @@ void read_tenants(Section& tenants, Config& config) {
       }
     }
     section.finish();
-    any_key = any_key || !account.client_keys.empty();
     config.accounts.push_back(std::move(account));
   }
   resolve_parents(parents, config);
-  if (any_key) {
-    tenants.value().reading().note(
-        "tenants: client keys are read, not used by this version (it "
-        "has no gateway; the caller names the tenant)");
-  }
 }
 
 }  // namespace keel::relay

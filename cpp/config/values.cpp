@@ -1,4 +1,4 @@
-#include "relay/config_values.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,11 @@
-#include "relay/config_page.hpp"
-#include "relay/config_reader.hpp"
-#include "relay/config_values.hpp"
+#include "config/catalog.hpp"
+#include "config/listen.hpp"
+#include "config/page.hpp"
+#include "config/reader.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
+#include <set>
 
 namespace keel::relay {
 
@@ -67,10 +70,35 @@ void write_model(Page& page, const ModelConfig& model) {
   }
   page.put("lacks", "[" + lacks + "]");
   page.put("reasoning", model.reasoning ? "true" : "false");
+  page.put("prefill", name_of(model.prefill));
   page.close();
 }
 
-void write_provider(Page& page, const ProviderConfig& provider) {
+// Which models a file that reads back as this configuration has to name: all but those that are
+// asked for by their names only and are as the catalog has them.
+class Said {
+ public:
+  explicit Said(const Config& config) {
+    for (const RouteConfig& route : config.routes) {
+      if (route.by_name) continue;
+      for (const RouteTarget& target : route.targets) {
+        routed_.insert(config.targets[target.target].name);
+      }
+    }
+    open_ = config.server.open_models;
+  }
+  bool operator()(const ProviderConfig& provider, const ModelConfig& model) const {
+    if (!open_ || routed_.contains(provider.name + "/" + model.name)) return true;
+    const CatalogProvider* known = catalog_provider(provider.name);
+    return known == nullptr || catalog_model(*known, model.name) != model;
+  }
+
+ private:
+  bool open_ = false;
+  std::set<std::string> routed_;
+};
+
+void write_provider(Page& page, const ProviderConfig& provider, const Said& said) {
   page.open(provider.name);
   page.put("base_url", yaml_word(provider.base_url));
   page.put("dialect", provider.dialect);
@@ -87,9 +115,18 @@ void write_provider(Page& page, const ProviderConfig& provider) {
   page.put("allow_plaintext", provider.allow_plaintext ? "true" : "false");
   page.put("allow_private", provider.allow_private ? "true" : "false");
   page.put("bills_errors", provider.bills_errors ? "true" : "false");
+  page.put("stream_options", provider.stream_options ? "true" : "false");
   page.put("health_path", yaml_word(provider.health_path));
   page.open("models");
-  for (const ModelConfig& model : provider.models) write_model(page, model);
+  size_t unsaid = 0;
+  for (const ModelConfig& model : provider.models) {
+    if (said(provider, model)) {
+      write_model(page, model);
+    } else {
+      ++unsaid;
+    }
+  }
+  if (unsaid > 0) page.remark("and " + std::to_string(unsaid) + " of the catalog, by their names");
   page.close();
   page.close();
 }
@@ -146,6 +183,25 @@ std::string on_exhausted_text(const RouteConfig& route, const Config& config) {
   return "reject";
 }
 
+void write_stream(Page& page, const StreamConfig& stream) {
+  page.open("stream");
+  std::string resume;
+  for (Resume way : stream.resume) {
+    resume += (resume.empty() ? "" : ", ") +
+              std::string(way == Resume::continuation ? "continue" : "replay");
+  }
+  page.put("resume", "[" + resume + "]");
+  page.put("replay", stream.replay_deterministic_only ? "deterministic" : "any");
+  const HoldBack& hold_back = stream.hold_back;
+  page.put("hold_back", hold_back.complete                  ? "complete"
+                        : hold_back.time > Duration::zero() ? duration_text(hold_back.time)
+                                                            : std::to_string(hold_back.tokens));
+  page.put("first_token", duration_text(stream.first_token));
+  page.put("first_token_reasoning", duration_text(stream.first_token_reasoning));
+  page.put("stall", duration_text(stream.stall));
+  page.close();
+}
+
 void write_route(Page& page, const RouteConfig& route, const Config& config) {
   page.open(route.name);
   page.open("targets");
@@ -166,6 +222,7 @@ void write_route(Page& page, const RouteConfig& route, const Config& config) {
   page.put("attempt_timeout",
            route.attempt_timeout ? duration_text(*route.attempt_timeout) : "null");
   page.put("on_exhausted", on_exhausted_text(route, config));
+  write_stream(page, route.stream);
   page.put("on_content_policy", route.fallback_on_content_policy ? "fallback" : "reject");
   write_retry(page, route.retry);
   if (route.cache) {
@@ -242,6 +299,14 @@ void write_breaker(Page& page, const Config& config) {
   page.close();
 }
 
+void write_server(Page& page, const ServerConfig& server) {
+  page.open("server");
+  page.put("listen", yaml_text(listen_text(server.host, server.port)));
+  page.put("open_models", server.open_models ? "true" : "false");
+  page.put("drain", duration_text(server.drain));
+  page.close();
+}
+
 void write_rest(Page& page, const Config& config) {
   constexpr std::string_view kLevels[] = {"debug", "info", "warning", "error", "off"};
   page.open("health_check");
@@ -252,6 +317,7 @@ void write_rest(Page& page, const Config& config) {
   page.put("max_bytes", size_text(config.cache.max_bytes));
   page.put("max_entry_bytes", size_text(config.cache.max_entry_bytes));
   page.close();
+  write_server(page, config.server);
   page.open("observability");
   page.put("log_level", std::string(kLevels[static_cast<size_t>(config.log_level)]));
   page.put("metrics_endpoint",
@@ -269,10 +335,13 @@ std::string explain(const Config& config, const std::map<std::string, std::strin
   Page page(origins);
   page.put("version", "\"1.0\"");
   page.open("providers");
-  for (const ProviderConfig& provider : config.providers) write_provider(page, provider);
+  const Said said(config);
+  for (const ProviderConfig& provider : config.providers) write_provider(page, provider, said);
   page.close();
   page.open("routes");
-  for (const RouteConfig& route : config.routes) write_route(page, route, config);
+  for (const RouteConfig& route : config.routes) {
+    if (!route.by_name) write_route(page, route, config);
+  }
   page.close();
   page.put("default_route",
            config.default_route ? yaml_word(config.routes[*config.default_route].name) : "null");

@@ -1,7 +1,7 @@
 // Data. One row per model: name; input, output and cached price in micro-USD per million tokens;
 // context and output limit; what it can do. See the header for where this is from.
 
-#include "relay/catalog.hpp"
+#include "config/catalog.hpp"
 
 #include <algorithm>
 #include <iterator>

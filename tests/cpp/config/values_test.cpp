@@ -1,6 +1,6 @@
-#include "relay/config_values.hpp"
+#include "config/values.hpp"
 
-#include "relay/config_url.hpp"
+#include "config/url.hpp"
 
 #include <gtest/gtest.h>
 

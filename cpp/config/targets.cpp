@@ -1,6 +1,6 @@
-#include "relay/catalog.hpp"
-#include "relay/config_parts.hpp"
-#include "relay/config_values.hpp"
+#include "config/catalog.hpp"
+#include "config/parts.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
 #include <set>
@@ -30,15 +30,6 @@ bool knows_model(const ProviderConfig& provider, std::string_view model) {
   return known != nullptr && catalog_model(*known, model).has_value();
 }
 
-std::vector<std::string> model_names(const ProviderConfig& provider) {
-  std::vector<std::string> names;
-  for (const ModelConfig& model : provider.models) names.push_back(model.name);
-  if (const CatalogProvider* known = catalog_provider(provider.name)) {
-    for (size_t i = 0; i < known->model_count; ++i) names.emplace_back(known->models[i].name);
-  }
-  return names;
-}
-
 // The provider's model of this name, added from the catalog or as an unknown one.
 uint32_t model_of(const Value& where, std::string_view name, ProviderConfig& provider) {
   for (size_t i = 0; i < provider.models.size(); ++i) {
@@ -49,7 +40,7 @@ uint32_t model_of(const Value& where, std::string_view name, ProviderConfig& pro
     model = catalog_model(*known, name).value_or(model);
   }
   if (model.name.empty()) {
-    std::string near = nearest_name(name, model_names(provider));
+    std::string near = nearest_name(name, known_models(provider));
     where.reading().note(where.path() + ": " + provider.name + "/" + std::string(name) +
                          " is a model nobody here knows: without a price it is refused where a "
                          "budget applies" +
@@ -152,6 +143,10 @@ std::optional<TargetIndex> target_named(const Value& where, std::string_view nam
     return std::nullopt;
   }
   auto index = provider_named(provider, config);
+  if (!index && catalog_provider(provider) != nullptr) {
+    index = add_catalog_provider(where, provider, config);
+    if (!index) return std::nullopt;
+  }
   if (!index) {
     where.problem("no provider is named " + quoted(provider) +
                   suggestion(provider, provider_names(config), "there are:"));
@@ -167,6 +162,9 @@ std::optional<TargetIndex> target_meant(const Value& where, std::string_view nam
   if (names_provider) return target_named(where, name, config);
   std::vector<std::string> meant = targets_with_model(name, config);
   if (meant.size() == 1) return target_named(where, meant[0], config);
+  if (meant.empty() && catalog_provider(name.substr(0, slash)) != nullptr) {
+    return target_named(where, name, config);
+  }
   if (meant.size() > 1) {
     where.problem("more than one provider has " + quoted(name) + ", wanted one of " +
                   quoted(meant[0]) + ", " + quoted(meant[1]));
@@ -174,7 +172,7 @@ std::optional<TargetIndex> target_meant(const Value& where, std::string_view nam
   }
   std::vector<std::string> known;
   for (const ProviderConfig& provider : config.providers) {
-    for (const std::string& model : model_names(provider)) {
+    for (const std::string& model : known_models(provider)) {
       known.push_back(model);
       known.push_back(provider.name + "/" + model);
     }
@@ -182,6 +180,19 @@ std::optional<TargetIndex> target_meant(const Value& where, std::string_view nam
   where.problem("no target or model is named " + quoted(name) +
                 suggestion(name, known, "there are:"));
   return std::nullopt;
+}
+
+std::vector<std::string> known_models(const ProviderConfig& provider) {
+  std::vector<std::string> names;
+  for (const ModelConfig& model : provider.models) names.push_back(model.name);
+  const CatalogProvider* known = catalog_provider(provider.name);
+  if (known == nullptr) return names;
+  for (size_t i = 0; i < known->model_count; ++i) {
+    std::string name(known->models[i].name);
+    if (std::find(names.begin(), names.end(), name) == names.end())
+      names.push_back(std::move(name));
+  }
+  return names;
 }
 
 void mark_sole_targets(Config& config) {

@@ -1,4 +1,4 @@
-#include "relay/config_document.hpp"
+#include "config/document.hpp"
 
 #include <algorithm>
 #include <exception>

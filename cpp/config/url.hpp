@@ -5,10 +5,15 @@
 
 #include "base/result.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace keel::relay {
+
+enum class HostKind : uint8_t { bad, name, loopback, unspecified, address };
+// A name, a dotted IPv4 address, or an IPv6 address in brackets; lower case.
+HostKind host_kind(std::string_view host);
 
 // The URL with a lower-case scheme and host and no slash at its end; the error says what was
 // wanted.

@@ -1,6 +1,7 @@
-#include "relay/config_parts.hpp"
-#include "relay/config_url.hpp"
-#include "relay/config_values.hpp"
+#include "config/listen.hpp"
+#include "config/parts.hpp"
+#include "config/url.hpp"
+#include "config/values.hpp"
 
 namespace keel::relay {
 
@@ -103,8 +104,11 @@ void read_metrics_endpoint(const Value& value, Config& config) {
     return;
   }
   config.metrics_endpoint = *url;
-  value.reading().note(value.path() +
-                       ": read, not used by this version (it is served with the gateway)");
+  if (!metrics_listener(config)) {
+    value.reading().note(value.path() +
+                         ": no http:// URL on this machine with a port, so metrics are on the "
+                         "client port only");
+  }
 }
 
 void read_observability(const Value& value, Config& config) {
@@ -133,31 +137,6 @@ void read_request_log(const Value& value, Config& config) {
                          ": read, not used by this version (no bodies are logged)");
   }
   section.finish();
-}
-
-void read_server(const Value& value) {
-  Section section(value);
-  std::string listen;
-  bool open_models = false;
-  section.read("listen", listen);
-  section.read("open_models", open_models);
-  section.finish();
-  value.reading().note(value.path() + ": read, not used by this version (it has no gateway)");
-}
-
-void read_stream(const Value& value) {
-  Section section(value);
-  if (auto resume = section.get("resume")) {
-    for (const Value& item : resume->items()) item.choice({"continue", "replay"});
-  }
-  if (auto replay = section.get("replay")) replay->choice({"always", "deterministic"});
-  if (auto hold_back = section.get("hold_back")) {
-    auto word = hold_back->text();
-    bool fits = !word || *word == "complete" || parse_duration(*word).has_value();
-    if (!fits) hold_back->wanted("a number of tokens, a duration such as 500ms, or complete");
-  }
-  section.finish();
-  value.reading().note(value.path() + ": read, not used by this version (it does not stream)");
 }
 
 }  // namespace keel::relay

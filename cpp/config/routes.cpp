@@ -1,7 +1,9 @@
-#include "relay/config_parts.hpp"
-#include "relay/config_values.hpp"
+#include "config/parts.hpp"
+#include "config/values.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 namespace keel::relay {
 
@@ -107,10 +109,17 @@ std::optional<RouteCache> read_route_cache(const Value& value, const Policies& p
   return cache;
 }
 
+RouteConfig default_route(const RouteDefaults& defaults) {
+  RouteConfig route;
+  route.retry = defaults.retry;
+  route.stream = defaults.stream;
+  route.routing.id = "weighted_health";
+  route.cost.id = defaults.downgrades ? "downgrade" : "list_price";
+  return route;
+}
+
 void read_policies(Section& section, const Policies& policies, bool downgrades,
                    RouteConfig& route) {
-  route.routing.id = "weighted_health";
-  route.cost.id = downgrades ? "downgrade" : "list_price";
   if (auto routing = section.get("routing")) {
     route.routing = policies.chosen(*routing, PolicyKind::routing).value_or(route.routing);
   }
@@ -168,13 +177,12 @@ void check_onward(const std::vector<Onward>& onward, Config& config) {
 
 }  // namespace
 
-void read_routes(Section& routes, const RetryConfig& retry, const Policies& policies,
-                 bool downgrades, Config& config) {
+void read_routes(Section& routes, const RouteDefaults& defaults, const Policies& policies,
+                 Config& config) {
   std::vector<Onward> onward;
   for (const Section::Entry& entry : routes.entries()) {
-    RouteConfig route;
+    RouteConfig route = default_route(defaults);
     route.name = entry.name;
-    route.retry = retry;
     if (!is_route_name(entry.name)) {
       entry.value.reading().problem(
           entry.line, entry.value.path(),
@@ -182,7 +190,7 @@ void read_routes(Section& routes, const RetryConfig& retry, const Policies& poli
     }
     Section section(entry.value);
     read_targets(section, route, config);
-    read_policies(section, policies, downgrades, route);
+    read_policies(section, policies, defaults.downgrades, route);
     read_times(section, route);
     if (auto value = section.get("on_exhausted")) {
       read_on_exhausted(*value, route, onward, static_cast<RouteIndex>(config.routes.size()));
@@ -190,7 +198,7 @@ void read_routes(Section& routes, const RetryConfig& retry, const Policies& poli
     if (auto value = section.get("on_content_policy")) {
       route.fallback_on_content_policy = value->choice({"reject", "fallback"}) == size_t{1};
     }
-    if (auto value = section.get("stream")) read_stream(*value);
+    if (auto value = section.get("stream")) read_stream(*value, route.stream);
     if (auto value = section.get("retry")) read_retry(*value, route.retry);
     if (auto value = section.get_unless_null("cache")) {
       route.cache = read_route_cache(*value, policies);
@@ -199,6 +207,36 @@ void read_routes(Section& routes, const RetryConfig& retry, const Policies& poli
     config.routes.push_back(std::move(route));
   }
   check_onward(onward, config);
+}
+
+void add_open_routes(const Value& where, const RouteDefaults& defaults, Config& config) {
+  std::set<std::string> taken;
+  for (const RouteConfig& route : config.routes) taken.insert(route.name);
+  std::map<std::string, int> owners;  // of a model's name
+  for (const ProviderConfig& provider : config.providers) {
+    for (const std::string& model : known_models(provider)) ++owners[model];
+  }
+  auto add = [&](const std::string& name, TargetIndex target) {
+    if (!taken.insert(name).second) return;
+    RouteConfig route = default_route(defaults);
+    route.name = name;
+    route.by_name = true;
+    route.targets.push_back({.target = target});
+    config.routes.push_back(std::move(route));
+  };
+  for (size_t i = 0; i < config.providers.size(); ++i) {
+    for (const std::string& model : known_models(config.providers[i])) {
+      const std::string name = config.providers[i].name + "/" + model;
+      auto target = target_named(where, name, config);
+      if (!target) continue;
+      add(name, *target);
+      // `openai/x` asks openai for x where both are known, also if another calls its model that.
+      bool names_provider = std::any_of(
+          config.providers.begin(), config.providers.end(),
+          [&](const ProviderConfig& other) { return model.starts_with(other.name + "/"); });
+      if (owners[model] == 1 && !names_provider) add(model, *target);
+    }
+  }
 }
 
 }  // namespace keel::relay

@@ -1,5 +1,5 @@
 #include "base/random.hpp"
-#include "config_testing.hpp"
+#include "config/testing.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
