@@ -12,14 +12,32 @@
 
 namespace keel::http {
 
+namespace {
+
+// Most connections wait most of the time: what they hold meanwhile counts.
+constexpr size_t kFirstInbox = 2048;
+// How much is read, and for how long, of what a client sends that was refused.
+constexpr size_t kDrainBytes = 64u << 20;
+constexpr Duration kDrainTime = seconds(3);
+
+std::string_view code_of(int status) {
+  return status == 413 ? "request_too_large" : "invalid_request";
+}
+
+}  // namespace
+
 Connection::Connection(std::shared_ptr<Floor> floor, Socket socket)
     : floor_(std::move(floor)),
       socket_(std::move(socket)),
       wake_(floor_->loop.get_executor()),
       pause_(floor_->loop.get_executor()),
-      capacity_(floor_->options.limits.head_bytes),
+      capacity_(std::min(kFirstInbox, floor_->options.limits.head_bytes)),
       inbox_(new char[capacity_]) {
   peer_.id = floor_->next_id++;
+  error_code ec;
+  const auto remote = socket_.remote_endpoint(ec);
+  if (!ec) peer_.address = remote.address().to_string();
+  socket_.non_blocking(true, ec);
   if (floor_->options.tls) tls_.emplace(socket_, *floor_->options.tls);
   floor_->connections.insert(this);
 }
@@ -48,7 +66,9 @@ Task<bool> Connection::handshake() {
 Task<bool> Connection::read_request(Request& request) {
   const Limits& limits = floor_->options.limits;
   if (peer_.requests > 0) deadline_ = io::now() + limits.idle_time;
+  idle_ = true;
   if (inbox().empty() && !co_await more()) co_return false;
+  idle_ = false;
   ++peer_.requests;
   Admission admission = floor_->handler.on_first_byte(peer_);
   if (admission != Admission::keep) {
@@ -57,6 +77,11 @@ Task<bool> Connection::read_request(Request& request) {
   }
   deadline_ = io::now() + limits.head_time;
   if (!co_await read_head(request)) co_return false;
+  const std::optional<Reply> refusal = floor_->handler.turn_away(request);
+  if (refusal) {
+    co_await send_away(*refusal, request.head.method() == "HEAD");
+    co_return false;
+  }
   floor_->handler.on_head(request);
   bool whole = co_await read_body(request);
   if (!whole) floor_->handler.on_abandoned(request);
@@ -65,7 +90,7 @@ Task<bool> Connection::read_request(Request& request) {
 }
 
 Task<bool> Connection::read_head(Request& request) {
-  HeadScan scan(capacity_);
+  HeadScan scan(floor_->options.limits.head_bytes);
   HeadRule rule = scan.scan(inbox());
   while (rule == HeadRule::incomplete) {
     if (!co_await more()) co_return false;
@@ -146,24 +171,29 @@ Task<bool> Connection::serve(Request& request) {
     co_await pause(responder.silent_idle());
     end(false);
   }
-  co_return !ended_ && request.head.keep_alive() && !floor_->stopped;
+  co_return !ended_ && responder.keeps_alive() && !floor_->stopped;
 }
 
-// An error in the form both our users' clients read, then a close that lets it arrive: unread
-// input would turn the close into a reset and could take the reply with it.
 Task<> Connection::refuse(int status, std::string_view rule) {
-  const Reply reply(
-      status, R"({"error":{"message":"request refused: )" + std::string(rule) +
-                  R"(","type":"invalid_request_error","param":null,"code":"invalid_request"}})");
+  const Reply reply(status, R"({"error":{"message":"request refused: )" + std::string(rule) +
+                                R"(","type":"invalid_request_error","param":null,"code":")" +
+                                std::string(code_of(status)) + R"("}})");
+  co_await send_away(reply, false);
+}
+
+// A reply, then a close that lets it arrive: unread input would turn the close into a reset and
+// could take the reply with it.
+Task<> Connection::send_away(const Reply& reply, bool bodiless) {
   std::string head;
   write_head(reply, {reply.body.size(), false, 1}, floor_->date, head);
-  if (!co_await write(head, reply.body)) co_return;
+  std::string_view body = bodiless ? std::string_view() : std::string_view(reply.body);
+  if (!co_await write(head, body)) co_return;
   if (!tls_) {
     error_code ec;
     socket_.shutdown(asio::socket_base::shutdown_send, ec);
   }
-  deadline_ = io::now() + seconds(1);
-  for (size_t drained = 0; drained < (1 << 20);) {
+  deadline_ = io::now() + kDrainTime;
+  for (size_t drained = 0; drained < kDrainBytes;) {
     drained += inbox().size();
     consume(inbox().size());
     if (!co_await more()) break;
@@ -194,11 +224,24 @@ void Connection::end(bool reset) {
 
 Task<bool> Connection::write(std::string_view a, std::string_view b, std::string_view c) {
   if (ended_) co_return false;
-  const Instant stage_deadline = deadline_;
-  const auto bytes = static_cast<int64_t>(a.size() + b.size() + c.size());
-  deadline_ = io::now() + floor_->options.limits.write_time + seconds(bytes / (16 * 1024));
-  const std::array<asio::const_buffer, 3> pieces{asio::buffer(a), asio::buffer(b), asio::buffer(c)};
+  std::array<asio::const_buffer, 3> pieces{asio::buffer(a), asio::buffer(b), asio::buffer(c)};
+  size_t left = a.size() + b.size() + c.size();
   error_code ec;
+  if (!tls_) {  // mostly the kernel takes it all, and nobody has to wait
+    size_t n = socket_.write_some(pieces, ec);
+    if (ec == asio::error::would_block) ec = {};
+    if (ec) end(false);
+    if (ec || n == left) co_return !ec;
+    left -= n;
+    for (asio::const_buffer& piece : pieces) {
+      const size_t cut = std::min(n, piece.size());
+      piece += cut;
+      n -= cut;
+    }
+  }
+  const Instant stage_deadline = deadline_;
+  deadline_ = io::now() + floor_->options.limits.write_time +
+              seconds(static_cast<int64_t>(left) / (16 * 1024));
   if (tls_) {
     ec = std::get<0>(co_await asio::async_write(*tls_, pieces, use_task));
   } else {
@@ -223,6 +266,12 @@ Task<> Connection::wait_gone() {
   }
 }
 
+Task<> Connection::wait() {
+  arm_read();
+  wake_.expires_at(std::chrono::steady_clock::time_point::max());
+  co_await wake_.async_wait(use_task);
+}
+
 Task<bool> Connection::more() {
   const size_t had = inbox().size();
   while (inbox().size() == had && !gone()) {
@@ -235,11 +284,7 @@ Task<bool> Connection::more() {
 
 void Connection::arm_read() {
   if (reading_ || gone()) return;
-  if (begin_ > 0) {
-    std::memmove(inbox_.get(), inbox_.get() + begin_, end_ - begin_);
-    end_ -= begin_;
-    begin_ = 0;
-  }
+  make_room();
   if (end_ == capacity_) return;
   reading_ = true;
   auto room = asio::buffer(inbox_.get() + end_, capacity_ - end_);
@@ -251,9 +296,24 @@ void Connection::arm_read() {
   }
 }
 
+void Connection::make_room() {
+  if (filled_ && capacity_ < floor_->options.limits.head_bytes) {
+    capacity_ = std::min(capacity_ * 4, floor_->options.limits.head_bytes);
+    std::unique_ptr<char[]> larger(new char[capacity_]);
+    std::memcpy(larger.get(), inbox_.get() + begin_, end_ - begin_);
+    inbox_ = std::move(larger);
+  } else if (begin_ > 0) {
+    std::memmove(inbox_.get(), inbox_.get() + begin_, end_ - begin_);
+  }
+  filled_ = false;
+  end_ -= begin_;
+  begin_ = 0;
+}
+
 void Connection::on_read(const error_code& ec, size_t n) {
   reading_ = false;
   end_ += n;
+  filled_ = end_ == capacity_;
   if (ec) input_ended_ = true;
   wake_.cancel();
 }

@@ -24,6 +24,7 @@ struct Floor {
   std::unordered_set<Connection*> connections;
   uint64_t next_id = 1;
   std::string date;
+  bool draining = false;
   bool stopped = false;
 };
 
@@ -45,6 +46,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<> pause(Duration d);
   // Waits until the client is gone or the connection was ended.
   Task<> wait_gone();
+  // Waits until wake() is called or something comes from the client; may end without a reason.
+  Task<> wait();
+  void wake() { wake_.cancel(); }
+  bool idle() const { return idle_; }
   bool gone() const { return ended_ || input_ended_; }
   bool ended() const { return ended_; }
   const Floor& floor() const { return *floor_; }
@@ -59,6 +64,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<bool> read_chunked_body(Request& request);
   Task<bool> serve(Request& request);
   Task<> refuse(int status, std::string_view rule);
+  Task<> send_away(const Reply& reply, bool bodiless);
   Task<> finish();
 
   // The inbox: one read is outstanding at most, also while a handler works, so a client's leaving
@@ -66,6 +72,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<bool> more();
   void arm_read();
   void on_read(const error_code& ec, size_t n);
+  void make_room();
   std::string_view inbox() const { return {inbox_.get() + begin_, end_ - begin_}; }
   void consume(size_t n) { begin_ += n; }
 
@@ -76,11 +83,13 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Timer pause_;
   Peer peer_;
   Instant deadline_ = Instant::never();
-  size_t capacity_;
+  size_t capacity_;  // grows with what comes, up to the limit of a head
   std::unique_ptr<char[]> inbox_;
   size_t begin_ = 0;
   size_t end_ = 0;
   bool reading_ = false;
+  bool filled_ = false;       // by the last read
+  bool idle_ = true;          // no request has begun
   bool input_ended_ = false;  // EOF or an error: the client is gone
   bool ended_ = false;        // by us
 };

@@ -53,6 +53,8 @@ std::string_view reason_of(int status) {
       return "HTTP Version Not Supported";
     case 508:
       return "Loop Detected";
+    case 499:
+      return "Client Closed Request";
     case 529:
       return "Overloaded";
     default:

@@ -17,6 +17,7 @@ struct Peer {
   uint64_t id = 0;        // unique in a server's life
   uint64_t requests = 0;  // begun on this connection, the current one included
   uint64_t tag = 0;
+  std::string address;  // where it is, without the port
 };
 
 // A complete request. Head, body and peer live as long as its exchange.

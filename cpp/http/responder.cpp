@@ -2,10 +2,20 @@
 
 #include "http/connection.hpp"
 
-#include <array>
 #include <charconv>
 
 namespace keel::http {
+
+namespace {
+
+size_t chunk_line(char (&line)[20], size_t size) {
+  char* end = std::to_chars(line, line + 16, size, 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  return static_cast<size_t>(end - line);
+}
+
+}  // namespace
 
 Responder::Responder(Connection& connection, const Request& request)
     : connection_(connection),
@@ -14,32 +24,37 @@ Responder::Responder(Connection& connection, const Request& request)
       bodiless_(request.head.method() == "HEAD") {}
 
 Task<bool> Responder::reply(const Reply& reply) {
-  begun_ = complete_ = true;
-  head_.clear();
-  write_head(reply, {reply.body.size(), keep_alive_, minor_version_}, connection_.floor().date,
-             head_);
-  std::string_view body = bodiless_ ? std::string_view() : std::string_view(reply.body);
-  co_return co_await connection_.write(head_, body);
+  co_return co_await this->reply(reply, reply.body);
 }
 
-Task<bool> Responder::begin(const Reply& head, std::optional<uint64_t> length) {
+Task<bool> Responder::reply(const Reply& head, std::string_view body) {
+  begun_ = complete_ = true;
+  keep_alive_ &= !connection_.floor().draining;
+  head_.clear();
+  write_head(head, {body.size(), keep_alive_, minor_version_}, connection_.floor().date, head_);
+  co_return co_await connection_.write(head_, bodiless_ ? std::string_view() : body);
+}
+
+Task<bool> Responder::begin(const Reply& head, std::optional<uint64_t> length,
+                            std::string_view first) {
   begun_ = true;
+  keep_alive_ &= !connection_.floor().draining;
   chunked_ = !length && minor_version_ == 1;
   if (!length && !chunked_) keep_alive_ = false;  // HTTP/1.0: the end is the close
   head_.clear();
   write_head(head, {length, keep_alive_, minor_version_}, connection_.floor().date, head_);
-  co_return co_await connection_.write(head_);
+  if (first.empty() || bodiless_) co_return co_await connection_.write(head_);
+  if (!chunked_) co_return co_await connection_.write(head_, first);
+  char line[20];
+  head_.append(line, chunk_line(line, first.size()));
+  co_return co_await connection_.write(head_, first, "\r\n");
 }
 
 Task<bool> Responder::write(std::string_view bytes) {
   if (bytes.empty() || bodiless_) co_return !connection_.ended();
   if (!chunked_) co_return co_await connection_.write(bytes);
-  std::array<char, 20> size;
-  auto end = std::to_chars(size.data(), size.data() + 16, bytes.size(), 16).ptr;
-  *end++ = '\r';
-  *end++ = '\n';
-  std::string_view line(size.data(), static_cast<size_t>(end - size.data()));
-  co_return co_await connection_.write(line, bytes, "\r\n");
+  char line[20];
+  co_return co_await connection_.write({line, chunk_line(line, bytes.size())}, bytes, "\r\n");
 }
 
 Task<bool> Responder::finish() {
@@ -56,6 +71,12 @@ Task<> Responder::sleep(Duration d) {
 }
 Task<> Responder::wait_gone() {
   co_await connection_.wait_gone();
+}
+Task<> Responder::wait() {
+  co_await connection_.wait();
+}
+void Responder::wake() {
+  connection_.wake();
 }
 bool Responder::gone() const {
   return connection_.gone();

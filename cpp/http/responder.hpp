@@ -15,17 +15,23 @@ class Responder {
 
   // A whole reply. False if the client is gone.
   Task<bool> reply(const Reply& reply);
+  // Likewise, with a body that stands elsewhere; it must stay there until this is over.
+  Task<bool> reply(const Reply& head, std::string_view body);
 
-  // A stream: begin flushes the head at once, write returns when the bytes are with the kernel
-  // (a slow reader holds the writer back), finish ends it properly. With `length` the body is
-  // framed by Content-Length, and it is the caller who keeps that promise, or does not.
-  Task<bool> begin(const Reply& head, std::optional<uint64_t> length = {});
+  // A stream: begin flushes the head at once, and `first` with it; write returns when the bytes are
+  // with the kernel (a slow reader holds the writer back), finish ends it properly. With `length`
+  // the body is framed by Content-Length, and it is the caller who keeps that promise, or does not.
+  Task<bool> begin(const Reply& head, std::optional<uint64_t> length = {},
+                   std::string_view first = {});
   Task<bool> write(std::string_view bytes);
   Task<bool> finish();
 
   // Waiting. sleep ends early only if the server ends the connection.
   Task<> sleep(Duration d);
   Task<> wait_gone();
+  // Until wake() is called or something comes from the client; may end without a reason.
+  Task<> wait();
+  void wake();
   bool gone() const;
 
   // Misbehaviour: nothing is announced, nothing is completed.
@@ -36,6 +42,7 @@ class Responder {
 
   bool begun() const { return begun_; }
   bool complete() const { return complete_; }
+  bool keeps_alive() const { return keep_alive_; }
   bool closes_silently() const { return closes_silently_; }
   Duration silent_idle() const { return silent_idle_; }
 

@@ -61,7 +61,7 @@ Task<> accept(std::shared_ptr<Floor> floor, std::shared_ptr<Acceptor> acceptor) 
 }  // namespace
 
 Server::Server(asio::io_context& loop, Handler& handler, Options options)
-    : floor_(new Floor{loop, handler, std::move(options), {}, 1, {}, false}) {}
+    : floor_(new Floor{loop, handler, std::move(options), {}, 1, {}, false, false}) {}
 
 Server::~Server() {
   stop();
@@ -97,6 +97,24 @@ void Server::close_listener() {
   error_code ec;
   acceptor_->close(ec);
   acceptor_.reset();
+}
+
+void Server::drain() {
+  floor_->draining = true;
+  error_code ec;
+  if (acceptor_) acceptor_->non_blocking(true, ec);
+  while (acceptor_ && !ec) {
+    Socket socket(floor_->loop.get_executor());
+    acceptor_->accept(socket, ec);
+    if (!ec) welcome(floor_, std::move(socket));
+  }
+  close_listener();
+}
+
+void Server::drop_idle() {
+  const std::vector<Connection*> open(floor_->connections.begin(), floor_->connections.end());
+  for (Connection* connection : open)
+    if (connection->idle()) connection->end(false);
 }
 
 void Server::drop_connections(bool reset) {

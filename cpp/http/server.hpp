@@ -9,6 +9,7 @@
 #include "io/tls.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace keel::http {
@@ -27,7 +28,10 @@ class Handler {
   virtual Admission on_connect() { return Admission::keep; }
   // The first byte of a request came.
   virtual Admission on_first_byte(Peer&) { return Admission::keep; }
-  // A head was complete and accepted; the body may not have come yet, and may never.
+  // A head was complete and accepted. A reply ends the request before its body is read, and the
+  // connection with it; nothing else is called about it.
+  virtual std::optional<Reply> turn_away(const Request&) { return std::nullopt; }
+  // A head was complete and not turned away; the body may not have come yet, and may never.
   virtual void on_head(Request&) {}
   // The request given to on_head will not reach on_request: its body was refused or never came.
   virtual void on_abandoned(Request&) {}
@@ -64,6 +68,11 @@ class Server {
   Result<uint16_t> listen();
   // New connections are refused by the kernel from here on; open ones live.
   void close_listener();
+  // Takes in whoever has connected by now, closes the listener, and lets each connection end behind
+  // its next reply. Idle ones stay, in case a request is on its way: see drop_idle().
+  void drain();
+  // Ends every connection that is between two requests.
+  void drop_idle();
   bool listening() const { return acceptor_ != nullptr; }
   // Ends every open connection, with RST or FIN.
   void drop_connections(bool reset);

@@ -1,4 +1,5 @@
 #include "keeld/mock_command.hpp"
+#include "keeld/serve_command.hpp"
 
 #include <cstdio>
 #include <string>
@@ -7,6 +8,7 @@
 namespace {
 
 constexpr const char* kUsage = R"(usage: keeld COMMAND [options]
+  serve       the gateway: keeld serve CONFIG; keeld serve --help
   mock        a fake provider for tests and rehearsals; keeld mock --help
   --version   print the version
   --help      print this
@@ -17,6 +19,7 @@ constexpr const char* kUsage = R"(usage: keeld COMMAND [options]
 int main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   const std::string command = args.empty() ? "" : args[0];
+  if (command == "serve") return keel::keeld::serve_command({args.begin() + 1, args.end()});
   if (command == "mock") return keel::keeld::mock_command({args.begin() + 1, args.end()});
   if (command == "--version") {
     std::printf("keeld %s\n", KEELD_VERSION);
@@ -29,7 +32,7 @@ int main(int argc, char** argv) {
   if (command.empty()) {
     std::fputs(kUsage, stderr);
   } else {
-    std::fprintf(stderr, "keeld: unknown command '%s'; wanted mock, --version or --help\n",
+    std::fprintf(stderr, "keeld: unknown command '%s'; wanted serve, mock, --version or --help\n",
                  command.c_str());
   }
   return 2;

@@ -1,6 +1,7 @@
 #include "keeld/mock_command.hpp"
 
 #include "io/tls.hpp"
+#include "keeld/port_file.hpp"
 #include "mock/service.hpp"
 #include "mock/test_ca.hpp"
 
@@ -122,13 +123,6 @@ Result<mock::Settings> settings_of(const Arguments& args) {
   if (!tls) return tls.error();
   settings.http.tls = *tls;
   return settings;
-}
-
-// Whole or not at all: somebody may be waiting for the file to appear.
-void write_port(const std::string& path, unsigned port) {
-  const std::string draft = path + ".new";
-  std::ofstream(draft) << port << "\n";
-  std::rename(draft.c_str(), path.c_str());
 }
 
 }  // namespace

@@ -16,6 +16,7 @@ _COMMANDS = {
     "config": "explain a configuration",
     "drill": "rehearse an outage: the article's night in about a minute",
     "mock": "run a fake provider to test against",
+    "serve": "run the gateway: an OpenAI-compatible server over a configuration",
 }
 
 
@@ -27,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command and gives its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     # The native program reads its own arguments, --help among them.
-    if arguments[:1] == ["mock"]:
-        return _run("mock", arguments[1:])
+    if arguments[:1] in (["mock"], ["serve"]):
+        return _run(arguments[0], arguments[1:])
     parser = argparse.ArgumentParser(prog="keel", description="Keeps AI API calls answering.")
     parser.add_argument("--version", action="version", version=f"keel {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")

@@ -1,0 +1,44 @@
+#pragma once
+// What the gateway says: JSON lines on standard error by level, and the request log.
+
+#include "io/line_file.hpp"
+#include "relay/config.hpp"
+#include "relay/events.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace keel::server {
+
+// {"v":1,"time":...,"level":...,"event":...,...}: `more` are members as JSON.
+std::string log_line(relay::LogLevel level, std::string_view event, int64_t unix_ns,
+                     const std::vector<std::pair<std::string, std::string>>& more);
+
+class Logbook {
+ public:
+  using Members = std::vector<std::pair<std::string, std::string>>;  // values are JSON
+
+  void set_level(relay::LogLevel level) { level_ = level; }
+  bool shows(relay::LogLevel level) const {
+    return level_ != relay::LogLevel::off && level >= level_;
+  }
+
+  void say(relay::LogLevel level, std::string_view event, std::string_view text);
+  void say(relay::LogLevel level, std::string_view event, const Members& more);
+  void notice(const relay::Notice& notice);
+
+  // Where requests are logged from now on; empty: nowhere. The problem, if it cannot be.
+  std::optional<std::string> log_requests_to(const std::string& path);
+  // A line for an answered request; also on standard error at level debug.
+  void answered(const relay::Answer& answer, int64_t began_unix_ns);
+
+ private:
+  relay::LogLevel level_ = relay::LogLevel::info;
+  std::string path_;
+  std::optional<io::LineFile> requests_;
+};
+
+}  // namespace keel::server
