@@ -17,7 +17,7 @@ namespace {
 constexpr const char* kUsage = R"(usage: keeld serve CONFIG [options]
 An OpenAI-compatible gateway over the configuration's providers.
 
-  --listen HOST:PORT     instead of the file's server.listen (127.0.0.1:3000); port 0 picks a free one
+  --listen HOST:PORT     instead of the file's server.listen (127.0.0.1:3000); port 0: a free one
   --port-file FILE       write the port there when ready
   --check                only say what is wrong with the configuration; 1 if anything is
   --log-level LEVEL      debug, info, warning, error or off, instead of the file's

@@ -42,7 +42,12 @@ inline relay::Config config_of(const std::string& yaml) {
 
 inline constexpr const char* kOneTarget = R"(
 version: "1.0"
-providers: {p: {base_url: "http://127.0.0.1:1/v1", dialect: openai, keys: [], models: {m: {price: {in: 1, out: 2}, context: 1000, output: 100}}}}
+providers:
+  p:
+    base_url: "http://127.0.0.1:1/v1"
+    dialect: openai
+    keys: []
+    models: {m: {price: {in: 1, out: 2}, context: 1000, output: 100}}
 routes: {r: {targets: [p/m]}}
 )";
 
