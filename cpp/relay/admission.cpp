@@ -49,7 +49,6 @@ std::optional<Answer> find_route(Engines& engines, Call& call) {
   auto found = engines.route_by_name.find(asked);
   if (found == engines.route_by_name.end() && !engines.config->default_route)
     return unknown_model(engines, asked);
-  if (call.request.facts.stream) return stream_not_here();
   go_to_route(
       engines, call,
       found != engines.route_by_name.end() ? found->second : *engines.config->default_route);

@@ -44,11 +44,6 @@ Answer unknown_model(const Engines& engines, const std::string& asked) {
                  "no route is named \"" + asked + "\"; there are: " + known);
 }
 
-Answer stream_not_here() {
-  return failure(AnswerKind::invalid_request, 400, "invalid_request",
-                 "stream: true is not served by a plain call");
-}
-
 Answer rate_limited(const std::string& account, const engine::Allowance& allowance) {
   if (allowance.kind == engine::Allowance::Kind::never)
     return failure(

@@ -15,7 +15,6 @@ namespace keel::relay {
 Answer unknown_tenant(const std::string& tenant);
 Answer account_frozen(const std::string& account);
 Answer unknown_model(const Engines& engines, const std::string& asked);
-Answer stream_not_here();
 Answer rate_limited(const std::string& account, const engine::Allowance& allowance);
 Answer policy_refused(const std::string& text);
 Answer budget_exceeded(const Engines& engines, const Call& call, const Funding& funding,

@@ -8,6 +8,8 @@
 #include "engine/breaker.hpp"
 #include "engine/budget.hpp"
 #include "engine/key_pool.hpp"
+#include "relay/delivery.hpp"
+#include "relay/events.hpp"
 
 #include <optional>
 
@@ -30,6 +32,20 @@ struct Attempt {
   Instant limit;  // when it is given up
   uint32_t limit_timer = UINT32_MAX;
   uint32_t connect_timer = UINT32_MAX;
+
+  // Of a stream: how it stands to what was delivered before, and how far it has come.
+  Speech speech = Speech::fresh;
+  struct Stream {
+    bool any = false;       // an event came
+    bool content = false;   // ... with content
+    bool finished = false;  // ... with a finish_reason
+    bool filtered = false;  // content_filter was one
+    std::optional<Usage> usage;
+    std::optional<Instant> first_content;
+    Instant last_progress;  // comments and pings are none
+  };
+  Stream stream;
+  Fields fields;  // of the reply's head, for the client
 
   // What came of it, filled once.
   Outcome outcome;

@@ -30,6 +30,8 @@ std::string_view name_of(Removed why) {
       return "retry budget spent";
     case Removed::extra_sends:
       return "route's extra sends spent";
+    case Removed::cannot_resume:
+      return "cannot go on with this stream";
     case Removed::unknown_price:
       return "price unknown and a budget applies";
     case Removed::money:

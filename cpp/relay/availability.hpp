@@ -27,6 +27,7 @@ enum class Removed : uint8_t {
   downgrade_only,  // reached by a downgrade only
   retry_budget,    // another send here would be one retry too many
   extra_sends,     // the route has spent its extra sends
+  cannot_resume,   // not able to go on with this stream
   unknown_price,   // a budget applies
   money,
 };

@@ -16,6 +16,7 @@
 #include "relay/next_move.hpp"
 #include "relay/redaction.hpp"
 #include "relay/situation.hpp"
+#include "relay/streaming.hpp"
 #include "relay/survey.hpp"
 #include "relay/taking.hpp"
 #include "relay/telling.hpp"
@@ -79,6 +80,9 @@ void Life::begin(Call& call) {
   call.deadline = now_ + std::min({call.request.timeout, route.timeout, kLongestCall});
   call.trace->allowed = call.deadline - now_;
   call.max_sends = route.retry.max_attempts;
+  if (call.request.facts.stream)
+    call.delivery.expect_stream(route.stream.hold_back, !call.request.facts.include_usage,
+                                call.request.facts.choices);
   call.patience_left = std::min(route.patience, kLongestWait);
   if (route.on_exhausted == OnExhausted::wait)
     call.exhausted_wait_left = std::min(route.exhausted_wait, kLongestWait);
@@ -113,7 +117,9 @@ Next Life::look_up(Call& call) {
   call.trace->cache = look.result;
   call.trace->say(Stage::look_up, look.why, now_);
   if (!look.reply) return Next::choose;
-  return answer(call, cached_answer(engines_, *look.reply, now_));
+  Answer cached = cached_answer(engines_, *look.reply, now_);
+  if (call.request.facts.stream) deliver_cached(call, cached);
+  return answer(call, std::move(cached));
 }
 
 // Which target and key next? Filters peek, the policy orders, the money decides, the winner takes
@@ -124,7 +130,7 @@ Next Life::choose(Call& call) {
   const Survey seen = survey(engines_, call, now_);
   const Plan planned = plan(engines_, call, seen, actions_);
   if (planned.refused) return answer(call, policy_refused(*planned.refused));
-  if (planned.order.empty()) return nowhere(call, seen);
+  if (planned.order.empty()) return call.resuming ? Next::respond : nowhere(call, seen);
   Funding funding = fund(engines_, call, seen, planned, actions_, now_);
   if (funding.refused) return answer(call, policy_refused(*funding.refused));
   if (!funding.candidate) {
@@ -149,16 +155,31 @@ Next Life::attempt(Call& call) {
   const Instant connect_by = now_ + engines_.config->connect_timeout;
   if (connect_by < attempt.limit)
     attempt.connect_timer = engines_.due.add(connect_by, {Due::Kind::connect_limit, attempt.id});
+  const wire::Facts& facts = call.request.facts;
+  const ProviderConfig& provider = engines_.provider_of(attempt.target);
   const ModelConfig& model = engines_.model_of(attempt.target);
+  if (facts.stream) {
+    call.delivery.begin(attempt.speech);
+    engines_.due.remove(call.keep_timer);
+  }
   Send send{.call = call.request.call, .attempt = attempt.id, .target = attempt.target};
-  if (!engines_.provider_of(attempt.target).keys.empty()) send.key = attempt.key->key;
-  send.operation = call.request.facts.operation;
+  if (!provider.keys.empty()) send.key = attempt.key->key;
+  send.operation = facts.operation;
+  send.stream = facts.stream;
+  send.forward = call.request.forward;
   send.max_output_tokens = attempt.clamped;
-  if (!call.request.body.empty())
-    send.body = wire::retarget(call.request.body, call.request.facts,
-                               {.model = model.name, .max_output_tokens = attempt.clamped});
+  if (!call.request.body.empty()) {
+    wire::Retarget to{.model = model.name, .max_output_tokens = attempt.clamped};
+    to.ask_usage = facts.stream && provider.stream_options;
+    if (call.resuming == Resume::continuation) {
+      to.begun = call.delivery.text();
+      to.prefill = model.prefill;
+    }
+    send.body = wire::retarget(call.request.body, facts, to);
+  }
   call.trace->say(Stage::attempt, describe_attempt(engines_, call, now_), now_);
   actions_.push_back(std::move(send));
+  if (call.paused) actions_.push_back(Pause{attempt.id, true});
   return Next::wait;
 }
 
@@ -170,24 +191,29 @@ void Life::sent(Call& call) {
 }
 
 // The exchange is over: as the driver says, or because a limit passed.
-void Life::finished(Call& call, Outcome outcome, Body reply, bool reused_connection) {
+void Life::finished(Call& call, Finished&& event) {
   if (!call.attempt) return;
-  hide_keys(engines_.provider_of(call.attempt->target), outcome, reply);
-  call.attempt->outcome = std::move(outcome);
-  call.attempt->reply = std::move(reply);
-  call.attempt->reused_connection = reused_connection;
+  Attempt& attempt = *call.attempt;
+  if (call.request.facts.stream)
+    event.outcome = outcome_of_stream(attempt, std::move(event.outcome));
+  hide_keys(engines_.provider_of(attempt.target), event.outcome, event.reply);
+  attempt.outcome = std::move(event.outcome);
+  attempt.reply = std::move(event.reply);
+  attempt.reused_connection = event.reused_connection;
+  if (!event.fields.empty()) attempt.fields = std::move(event.fields);
   run(call, Next::classify);
 }
 
 void Life::give_up(Call& call, Outcome outcome) {
   actions_.push_back(Abort{call.attempt->id});
   call.attempt->given_up = true;
-  finished(call, std::move(outcome), {}, false);
+  finished(call, {.attempt = call.attempt->id, .outcome = std::move(outcome)});
 }
 
 void Life::time_is_up(Call& call) {
   if (!call.attempt) return;
   if (call.attempt->limit >= call.deadline) return deadline_passed(call);
+  if (call.request.facts.stream) return stream_is_late(call);
   give_up(call, timed_out(call.attempt->sent.has_value(), "no answer within the attempt's limit"));
 }
 
@@ -233,12 +259,14 @@ Next Life::settle(Call& call) {
   call.clamped = attempt.clamped;
   call.last_outcome = std::move(attempt.outcome);
   call.last_reply = std::move(attempt.reply);
+  call.reply_fields = std::move(attempt.fields);
   return attempt.verdict.cls == Class::ok ? Next::respond : Next::retry;
 }
 
 // Same target, another key, another target, a wait, or the end?
 Next Life::retry(Call& call) {
   rule_out(engines_, call, now_);
+  if (call.delivery.committed()) return resume(call);
   const Survey seen = survey(engines_, call, now_);
   const Situation situation = situation_of(engines_, call, seen, now_);
   const Move move = next_move(situation);
@@ -303,6 +331,8 @@ void Life::wait_is_over(Call& call) {
 
 // The answer, or the last error as the client should see it.
 Next Life::respond(Call& call) {
+  const bool complete = call.last.cls == Class::ok || call.last_outcome.content_filtered;
+  if (call.request.facts.stream && complete) end_stream(call);
   if (call.last.cls == Class::ok) {
     store_in_cache(engines_, call, now_);
     return answer(call, success(engines_, call));
@@ -318,6 +348,8 @@ Next Life::answer(Call& call, Answer answer) {
   answer.tries = call.tries;
   answer.downgraded = call.downgraded;
   answer.last_verdict = call.last;
+  if (call.tries > 0) answer.fields = call.reply_fields;
+  if (call.stream_begun) conclude_stream(call, answer);
   call.trace->ended = now_;
   if (!engines_.config->request_log_path.empty() && !call.trace->route.empty())
     call.trace->identity = log_identity(call.request, call.canonical);
@@ -331,7 +363,9 @@ Next Life::answer(Call& call, Answer answer) {
 
 void Life::deadline_passed(Call& call) {
   if (call.attempt) {
+    const bool complete = call.attempt->stream.finished;
     withdraw(call, timed_out(call.attempt->sent.has_value(), "the request's deadline passed"));
+    if (complete) return run(call, Next::respond);
   }
   run(call, answer(call, deadline_exceeded(engines_, call)));
 }
@@ -350,6 +384,7 @@ void Life::cancel(Call& call) {
 void Life::withdraw(Call& call, Outcome outcome) {
   actions_.push_back(Abort{call.attempt->id});
   call.attempt->given_up = true;
+  if (call.request.facts.stream) outcome = outcome_of_stream(*call.attempt, std::move(outcome));
   call.attempt->outcome = std::move(outcome);
   classify(call);
   settle(call);
@@ -358,6 +393,7 @@ void Life::withdraw(Call& call, Outcome outcome) {
 void Life::close(Call& call) {
   engines_.due.remove(call.deadline_timer);
   engines_.due.remove(call.wait_timer);
+  engines_.due.remove(call.keep_timer);
   if (call.sole_result) {
     const auto& last = *call.sole_result;
     engines_.targets[last.target].breaker.record(last.epoch, last.effect, last.slow, now_);

@@ -28,6 +28,8 @@ struct CandidateState {
   Instant not_before{};  // the server's delay, where it binds the target and not a key
   int attempts = 0;      // tries made here
   std::optional<Class> last;
+  bool refuses_begun = false;  // will not go on with an answer begun elsewhere
+  bool differs = false;        // said something else when asked for the same answer again
 };
 
 struct Call {
@@ -71,6 +73,14 @@ struct Call {
   };
   std::optional<SoleResult> sole_result;  // a sole target's breaker hears one result per request
 
+  std::optional<Resume> resuming;    // how the next attempt would go on with the stream
+  bool stream_begun = false;         // the caller has its head
+  bool paused = false;               // the caller of the stream cannot take more for now
+  uint32_t keep_timer = UINT32_MAX;  // until when frames are kept back
+  std::string delivered;             // of a stream that may be cached: all bytes that left
+  bool delivered_whole = true;       // ... unless that was too much
+  Fields reply_fields;               // of the last attempt's reply
+
   Body canonical;  // set when the request may be cached
   NanoUsd cost;
   std::string downgraded;
@@ -105,7 +115,12 @@ class Life {
   void begin(Call& call);
   // An attempt began to leave, ended, or was given up.
   void sent(Call& call);
-  void finished(Call& call, Outcome outcome, Body reply, bool reused_connection);
+  void finished(Call& call, Finished&& event);
+  // Of a stream (streaming.cpp): the next event, the caller's back-pressure, the end of keeping
+  // frames back.
+  void streamed(Call& call, StreamEvent&& event, Fields&& fields);
+  void backpressure(Call& call, bool full);
+  void kept_long_enough(Call& call);
   void time_is_up(Call& call);       // the attempt's own limit
   void connect_is_late(Call& call);  // nothing left within the connect limit
   void wait_is_over(Call& call);
@@ -121,12 +136,18 @@ class Life {
   Next classify(Call& call);
   Next settle(Call& call);
   Next retry(Call& call);
+  Next resume(Call& call);
   Next respond(Call& call);
 
   Next nowhere(Call& call, const Survey& survey);
   Next wait(Call& call, Duration delay, std::optional<uint32_t> pin);
   Next answer(Call& call, Answer answer);
   void give_up(Call& call, Outcome outcome);
+  void deliver(Call& call, std::vector<std::string> frames);
+  void deliver_cached(Call& call, const Answer& cached);
+  void watch(Call& call, Instant until);
+  void stream_is_late(Call& call);
+  void end_stream(Call& call);
   void withdraw(Call& call, Outcome outcome);
   void close(Call& call);
 

@@ -32,6 +32,7 @@ struct Due {
   enum class Kind : uint8_t {
     call_deadline,  // id: call
     call_wait,      // id: call
+    kept_back,      // id: call
     attempt_limit,  // id: attempt
     connect_limit,  // id: attempt
     breaker,        // id: target

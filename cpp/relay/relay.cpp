@@ -54,9 +54,18 @@ void Relay::on(Cancel& event, Actions& actions) {
   forget_if_closed(event.call);
 }
 
-void Relay::on(Backpressure&, Actions&) {}
+void Relay::on(Backpressure& event, Actions& actions) {
+  auto found = calls_.find(event.call);
+  if (found != calls_.end()) Life(engines_, actions, now_).backpressure(*found->second, event.full);
+}
 
-void Relay::on(Streamed&, Actions&) {}
+void Relay::on(Streamed& event, Actions& actions) {
+  Call* call = call_of(event.attempt);
+  if (!call) return;
+  const CallId id = call->request.call;
+  Life(engines_, actions, now_).streamed(*call, std::move(event.event), std::move(event.fields));
+  forget_if_closed(id);
+}
 
 void Relay::on(Sent& event, Actions& actions) {
   if (Call* call = call_of(event.attempt)) Life(engines_, actions, now_).sent(*call);
@@ -66,8 +75,7 @@ void Relay::on(Finished& event, Actions& actions) {
   Call* call = call_of(event.attempt);
   if (!call) return;
   const CallId id = call->request.call;
-  Life(engines_, actions, now_)
-      .finished(*call, std::move(event.outcome), std::move(event.reply), event.reused_connection);
+  Life(engines_, actions, now_).finished(*call, std::move(event));
   forget_if_closed(id);
 }
 
@@ -90,6 +98,7 @@ void Relay::due(Due what, Actions& actions) {
   switch (what.kind) {
     case Due::Kind::call_deadline:
     case Due::Kind::call_wait:
+    case Due::Kind::kept_back:
       call = calls_.at(what.id).get();
       break;
     case Due::Kind::attempt_limit:
@@ -106,6 +115,10 @@ void Relay::due(Due what, Actions& actions) {
       break;
     case Due::Kind::call_wait:
       life.wait_is_over(*call);
+      break;
+    case Due::Kind::kept_back:
+      call->keep_timer = DueTimes::kNone;
+      life.kept_long_enough(*call);
       break;
     case Due::Kind::attempt_limit:
       call->attempt->limit_timer = DueTimes::kNone;

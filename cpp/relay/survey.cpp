@@ -3,6 +3,7 @@
 #include "engine/router.hpp"
 #include "relay/engines.hpp"
 #include "relay/funding.hpp"
+#include "relay/streaming.hpp"
 #include "relay/taking.hpp"
 
 #include <algorithm>
@@ -33,6 +34,7 @@ Removed for_this_request(const Engines& engines, const Call& call, const Candida
   const auto& refused = call.refused_models;
   if (state.over || std::find(refused.begin(), refused.end(), model.name) != refused.end())
     return Removed::over;
+  if (call.resuming && !can_resume(engines, call, candidate.index)) return Removed::cannot_resume;
   if (lacks(model, facts)) return Removed::capability;
   if (model.context_tokens > 0 && (facts.input_tokens_estimate > model.context_tokens ||
                                    model.context_tokens <= call.context_needed_over))
@@ -177,6 +179,8 @@ std::vector<KeyIndex> spent_keys_of(const Call& call, ProviderIndex provider) {
 
 int64_t input_bound(const Engines& engines, const Call& call, TargetIndex target) {
   int64_t bound = call.request.facts.input_tokens_bound;
+  if (call.resuming == Resume::continuation)  // what was begun is part of the question
+    bound += static_cast<int64_t>(call.delivery.text().size());
   int64_t context = engines.model_of(target).context_tokens;
   return context > 0 ? std::min(bound, context) : bound;
 }

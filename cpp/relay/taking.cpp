@@ -2,6 +2,7 @@
 
 #include "relay/engines.hpp"
 #include "relay/next_move.hpp"
+#include "relay/streaming.hpp"
 #include "relay/telling.hpp"
 
 #include <algorithm>
@@ -62,6 +63,9 @@ Duration attempt_limit(const Engines& engines, const Call& call, const Survey& s
         return c.index != candidate && c.eligible() && !c.downgrade_only;
       });
   if (!another) return left;
+  if (call.request.facts.stream)
+    return std::min(left,
+                    first_token_limit(engines, call, survey.candidates[candidate].target, now));
   Duration floor = kLongestUnhurried;
   if (auto usual = usual_time(engines, survey, survey.candidates[candidate].target, now))
     floor = std::max(floor, *usual * 3);
@@ -85,7 +89,9 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   const Duration limit = attempt_limit(engines, call, survey, index, now);
   out.limit = now + limit;
   count_extra(engines, call, index, candidate.target, now);
-  auto permit = target.breaker.admit(limit + kPermitSlack, now);
+  // A stream is limited from event to event: its permit is good for as long as it may go on.
+  const Duration lasts = call.request.facts.stream ? remaining(call.deadline, now) : limit;
+  auto permit = target.breaker.admit(lasts + kPermitSlack, now);
   assert(permit && "the survey of this instant said that the breaker would admit");
   out.permit = *permit;
   breaker_moved(engines, candidate.target, actions, now);
@@ -100,6 +106,8 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   out.hold = *hold;
   out.held = funding.hold;
   out.clamped = funding.clamp;
+  out.speech = speech_of(engines, call, candidate.target);
+  out.stream.last_progress = now;
   arm_ledger(engines);
   ++target.in_flight;
   return out;
@@ -210,6 +218,7 @@ bool cut_short(const Engines& engines, const Call& call, const Attempt& attempt,
     return elapsed(attempt.started, now) < std::min(engines.config->connect_timeout, unhurried);
   }
   if (attempt.verdict.cls != Class::silent || attempt.outcome.ended != Ended::silent) return false;
+  if (call.request.facts.stream) return stream_cut_short(engines, call, attempt, now);
   const Duration ran = elapsed(attempt.sent.value_or(attempt.started), now);
   const engine::Latency& replies = target.health.reply_time();
   if (auto p99 = replies.quantile(0.99, now)) return ran < *p99;
@@ -226,7 +235,9 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
   --target.in_flight;
   const bool answered = attempt.verdict.cls == Class::ok || attempt.verdict.cls == Class::policy;
   const Duration took = elapsed(attempt.started, now);
-  const bool slow = answered && took > kLongestUnhurried;
+  const auto& first_content = attempt.stream.first_content;
+  const bool slow =
+      answered && (first_content ? is_slow(engines, call, attempt) : took > kLongestUnhurried);
   Effect effect = attempt.verdict.effect;
   if (cut_short(engines, call, attempt, now)) effect = Effect::neutral;
 
@@ -238,11 +249,18 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
   }
   breaker_moved(engines, attempt.target, actions, now);
   if (effect != Effect::neutral) target.health.record_result(effect == Effect::failure, now);
-  if (answered) {
+  if (first_content)
+    target.health.record_first_token(elapsed(attempt.started, *first_content), now);
+  if (answered && !call.request.facts.stream) {
     target.health.record_reply(took, now);
     const int64_t out = attempt.outcome.usage ? attempt.outcome.usage->out : 0;
     if (out > 0) {
       target.health.record_per_output_token(took / out, now);
+    }
+  }
+  if (answered && attempt.outcome.usage) {
+    const int64_t out = attempt.outcome.usage->out;
+    if (out > 0) {
       engines.routes[call.route].output_tokens[attempt.candidate].add(
           out / std::max<int64_t>(call.request.facts.choices, 1), now);
     }
