@@ -69,6 +69,11 @@ class Driven {
         tries.push_back({send->target, now});
         last_send = std::move(*send);
       }
+      if (auto* piece = std::get_if<Deliver>(&action)) {
+        delivered += piece->bytes;
+        if (piece->head) heads.push_back(piece->head);
+      }
+      if (auto* pause = std::get_if<Pause>(&action)) pauses.push_back(pause->pause);
       if (auto* respond = std::get_if<Respond>(&action)) answer = std::move(respond->answer);
       if (auto* tell = std::get_if<Tell>(&action)) notices.push_back(std::move(tell->notice));
     }
@@ -115,6 +120,7 @@ class Driven {
     return request;
   }
   void cancel() { feed(Cancel{calls_}); }
+  CallId last_call() const { return calls_; }
 
   // Waits out the relay's waits until it sends.
   const Send& send() {
@@ -131,7 +137,8 @@ class Driven {
     last_send.reset();
     feed(Sent{id});
     now = now + took;
-    feed(Finished{id, std::move(outcome), Body::take(std::move(reply)), false});
+    feed(Finished{
+        .attempt = id, .outcome = std::move(outcome), .reply = Body::take(std::move(reply))});
   }
   void succeed(Usage usage = {.in = 20, .out = 10}, Duration took = milliseconds(400)) {
     Outcome outcome;
@@ -186,6 +193,9 @@ class Driven {
   std::vector<Try> tries;
   std::vector<AttemptId> aborted;
   std::vector<Probe> probes;
+  std::string delivered;  // of all streams
+  std::vector<std::shared_ptr<const StreamHead>> heads;
+  std::vector<bool> pauses;
 
  private:
   Relay relay_;
