@@ -87,6 +87,14 @@ class Streaming : public Driven {
     ask(with_body(R"({"model":"main","stream":true,"max_tokens":100)" + more +
                   R"(,"messages":[{"role":"user","content":"hi"}]})"));
   }
+  // Waits until the relay asks for another attempt; false: it has answered.
+  bool asks_again() {
+    for (int i = 0; !last_send && !answer && i < 100; ++i) {
+      now = std::max(now, relay().wake_at());
+      feed(Wake{});
+    }
+    return last_send.has_value();
+  }
   AttemptId begin() {
     const AttemptId id = send().attempt;
     EXPECT_TRUE(last_send->stream);
@@ -118,12 +126,7 @@ class Streaming : public Driven {
     for (size_t i = 0; i < count; ++i) say(id, events[i]);
     if (answer || last_send) return;
     if (how == Break::cut) end(id, Ended::broken);
-    if (how == Break::stall) {
-      for (int i = 0; i < 100 && !answer && !last_send; ++i) {
-        now = std::max(now, relay().wake_at());
-        feed(Wake{});
-      }
-    }
+    if (how == Break::stall) asks_again();
     if (how == Break::error_event)
       say(id, "data: {\"error\":{\"message\":\"overloaded\",\"type\":\"server_error\"}}\n\n");
     if (how == Break::garbage) say(id, "data: {\"choices\":[{\n\n");
@@ -174,8 +177,8 @@ TEST(Stream, a_deterministic_target_makes_every_break_unseen) {
         Streaming relay;
         relay.ask_stream();
         relay.break_after(near, at, how);
-        for (int more = 0; more < 3 && !relay.answer; ++more) {
-          const bool again = relay.send().target == 0;
+        while (relay.asks_again()) {
+          const bool again = relay.last_send->target == 0;
           relay.say_all(reference(again ? "near-model" : "far-model", tool));
         }
         ASSERT_TRUE(relay.answer);
@@ -202,11 +205,9 @@ TEST(Stream, a_diverging_target_is_an_honest_error_once_content_was_delivered) {
       Streaming relay;
       relay.ask_stream();
       relay.break_after(near, at, how);
-      for (int more = 0; more < 4 && !relay.answer; ++more) {
-        relay.send();
+      while (relay.asks_again())
         relay.say_all({text_frame("x", "Some"), text_frame("x", "thing else"),
                        frame("x", "{}", "stop"), kDone});
-      }
       ASSERT_TRUE(relay.answer);
       EXPECT_EQ(relay.answer->kind, AnswerKind::stream_interrupted);
       EXPECT_EQ(relay.answer->code, "stream_interrupted");
