@@ -6,26 +6,10 @@
 #include "relay/policy_set.hpp"
 #include "relay/relay.hpp"
 
-#include <chrono>
 #include <new>
 #include <utility>
 
 namespace keel::binding {
-
-void Pending::deliver(relay::Answer&& answer) {
-  {
-    std::lock_guard lock(mutex_);
-    answer_ = std::move(answer);
-  }
-  changed_.notify_one();
-}
-
-std::optional<relay::Answer> Pending::wait(Duration limit) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::nanoseconds(limit.ns),
-                    [this] { return answer_.has_value(); });
-  return std::exchange(answer_, std::nullopt);
-}
 
 namespace {
 
@@ -41,6 +25,13 @@ std::unique_ptr<relay::Relay> make_relay(std::shared_ptr<const relay::Config> co
   if (seed == 0) seed = net::draw_seed();
   return std::make_unique<relay::Relay>(std::move(config), std::move(load.policies), seed,
                                         io::now());
+}
+
+void log_answer(Outbox& log, const relay::Answer& answer, int64_t began_unix_ns) {
+  if (!answer.trace) return;
+  relay::Answer told = answer;
+  told.body = {};
+  log.put(Answered{std::move(told), began_unix_ns});
 }
 
 }  // namespace
@@ -75,22 +66,15 @@ Host::~Host() {
   new std::shared_ptr<Outbox>(std::move(outbox_));
 }
 
-Host::Submitted Host::submit(relay::Request request) {
-  Submitted submitted;
-  submitted.pending = std::make_shared<Pending>();
-  std::shared_ptr<Outbox> log = request_log_ ? outbox_ : nullptr;
-  const int64_t began_unix_ns = io::wall_unix_ns();
-  submitted.call = or_raise(driver_->submit(
-      std::move(request),
-      [pending = submitted.pending, log = std::move(log), began_unix_ns](relay::Answer&& answer) {
-        if (log && answer.trace) {
-          relay::Answer told = answer;
-          told.body = {};
-          log->put(Answered{std::move(told), began_unix_ns});
-        }
-        pending->deliver(std::move(answer));
-      }));
-  return submitted;
+CallId Host::submit(relay::Request request, net::Completion done) {
+  if (request_log_) {
+    done = [log = outbox_, began_unix_ns = io::wall_unix_ns(),
+            done = std::move(done)](relay::Answer&& answer) {
+      log_answer(*log, answer, began_unix_ns);
+      done(std::move(answer));
+    };
+  }
+  return or_raise(driver_->submit(std::move(request), std::move(done)));
 }
 
 void Host::close() {

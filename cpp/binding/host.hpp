@@ -1,5 +1,5 @@
 #pragma once
-// A relay on its driver as Python holds it: callers' threads wait here for their answers.
+// A relay on its driver as Python holds it.
 
 #include "base/time.hpp"
 #include "binding/outbox.hpp"
@@ -10,27 +10,12 @@
 #include "relay/events.hpp"
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace keel::binding {
-
-// Where one caller's thread and the driver's thread meet.
-class Pending {
- public:
-  void deliver(relay::Answer&& answer);
-  // Nothing: not yet.
-  std::optional<relay::Answer> wait(Duration limit);
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::optional<relay::Answer> answer_;
-};
 
 struct HostOptions {
   std::string ca_file;
@@ -48,12 +33,8 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  struct Submitted {
-    CallId call = 0;
-    std::shared_ptr<Pending> pending;
-  };
-  // Throws Refusal: "closed", "forked".
-  Submitted submit(relay::Request request);
+  // `done` runs on the driver's thread, once. Throws Refusal: "closed", "forked".
+  CallId submit(relay::Request request, net::Completion done);
   void cancel(CallId call) { driver_->cancel(call); }
 
   std::string metrics() { return driver_->metrics(); }

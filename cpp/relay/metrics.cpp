@@ -55,6 +55,7 @@ std::string_view outcome_of(const Answer& answer) {
     case AnswerKind::deadline_exceeded:
       return "deadline";
     case AnswerKind::upstream_error:
+    case AnswerKind::stream_interrupted:
       return "upstream_error";
     case AnswerKind::cancelled:
       return "cancelled";

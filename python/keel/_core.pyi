@@ -4,7 +4,7 @@ The C++ core of keel. Integers only: nanoseconds and nano-USD. Use `keel` instea
 from __future__ import annotations
 import collections.abc
 import enum
-__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Operation', 'Permit', 'RateLimiter', 'Relay', 'ResponseCache', 'RetryBudget', 'Trace', 'classify', 'plan', 'read_config']
+__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Operation', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Trace', 'classify', 'plan', 'read_config']
 class Config:
     """
     A configuration that was read; complete only without problems.
@@ -157,11 +157,31 @@ class Answer:
         ...
 class Operation(enum.Enum):
     chat = ...
+    completions = ...
     embeddings = ...
+class Request:
+    """
+    Checked; may be asked again.
+    """
+    def __init__(self, operation: Operation, body: bytes, *, request_id: str, tenant: str, timeout_ns: int | None, no_cache: bool, no_downgrade: bool) -> None:
+        ...
+class Mailbox:
+    """
+    Where one event loop's answers come, with an eventfd.
+    """
+    def __init__(self) -> None:
+        ...
+    def take(self) -> list[tuple[int, Answer | None]]:
+        ...
+    @property
+    def fd(self) -> int:
+        ...
 class Relay:
     def __init__(self, config: Config, *, ca_file: str, resolve: collections.abc.Sequence[str], plugin_directories: collections.abc.Sequence[str], seed: int) -> None:
         ...
-    def call(self, operation: Operation, body: bytes, *, request_id: str, tenant: str, timeout_ns: int | None, no_cache: bool, no_downgrade: bool) -> Answer:
+    def call(self, request: Request) -> Answer:
+        ...
+    def cancel(self, call: int) -> None:
         ...
     def close(self) -> None:
         ...
@@ -170,6 +190,8 @@ class Relay:
     def metrics(self) -> str:
         ...
     def news(self, limit_ns: int) -> tuple[list[tuple[str, str, str, int, str, str]], list[str], bool]:
+        ...
+    def submit(self, request: Request, to: Mailbox, token: int) -> int:
         ...
     @property
     def callers_outside(self) -> int:

@@ -134,6 +134,7 @@ _CLASS_OF_KIND: dict[str, type[KeelError]] = {
     "no_target": NoTarget,
     "deadline_exceeded": DeadlineExceeded,
     "upstream_error": UpstreamError,
+    "stream_interrupted": UpstreamError,
     "cancelled": KeelError,
 }
 

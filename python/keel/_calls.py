@@ -1,0 +1,66 @@
+"""From a caller's arguments to what the core is asked, and from its answer to what they get."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from keel import _core
+from keel.errors import InvalidRequest, error_of_answer
+from keel.reply import Reply
+from keel.units import to_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_R = TypeVar("_R", bound=Reply)
+
+_as_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def request_of(
+    operation: _core.Operation,
+    body: Mapping[str, Any],
+    timeout: float | None,
+    tenant: str | None,
+    no_cache: bool,
+    no_downgrade: bool,
+    request_id: str | None,
+) -> _core.Request:
+    """Raises InvalidRequest, and ValueError for a timeout that is none."""
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"timeout: found {timeout!r}, wanted seconds above 0")
+    try:
+        encoded = _as_text(body).encode()
+    except (TypeError, ValueError) as error:  # UnicodeEncodeError is a ValueError
+        raise InvalidRequest(
+            f"the request cannot be written as JSON: {error}", code="invalid_request", status=400
+        ) from error
+    return _core.Request(
+        operation,
+        encoded,
+        request_id=os.urandom(16).hex() if request_id is None else request_id,
+        tenant=tenant or "",
+        timeout_ns=None if timeout is None else to_ns(timeout),
+        no_cache=no_cache,
+        no_downgrade=no_downgrade,
+    )
+
+
+def whole(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The params of a call that waits for the whole answer."""
+    if params.get("stream"):
+        raise InvalidRequest(
+            "stream: found True, and this waits for the whole answer; there is `stream()`",
+            code="invalid_request",
+            status=400,
+        )
+    return params
+
+
+def reply_of(answer: _core.Answer, kind: type[_R]) -> _R:
+    """Raises the error that an answer which is not ok stands for."""
+    if answer.kind != "ok":
+        raise error_of_answer(answer)
+    return kind(answer)
