@@ -14,6 +14,7 @@ void bind_errors(pybind11::module_& m);
 void bind_config(pybind11::module_& m);
 void bind_answers(pybind11::module_& m);
 void bind_relay(pybind11::module_& m);
+void bind_stream(pybind11::module_& m);
 void bind_limits(pybind11::module_& m);
 void bind_breaker(pybind11::module_& m);
 void bind_choosing(pybind11::module_& m);

@@ -34,6 +34,23 @@ void log_answer(Outbox& log, const relay::Answer& answer, int64_t began_unix_ns)
   log.put(Answered{std::move(told), began_unix_ns});
 }
 
+// Writes down how a stream ended before its reader hears of it.
+class LoggedStream final : public net::StreamCaller {
+ public:
+  LoggedStream(std::shared_ptr<net::StreamCaller> reader, std::shared_ptr<Outbox> log)
+      : reader_(std::move(reader)), log_(std::move(log)) {}
+  void on_piece(relay::Deliver&& piece) override { reader_->on_piece(std::move(piece)); }
+  void on_answer(relay::Answer&& answer) override {
+    log_answer(*log_, answer, began_unix_ns_);
+    reader_->on_answer(std::move(answer));
+  }
+
+ private:
+  const std::shared_ptr<net::StreamCaller> reader_;
+  const std::shared_ptr<Outbox> log_;
+  const int64_t began_unix_ns_ = io::wall_unix_ns();
+};
+
 }  // namespace
 
 Host::Host(std::shared_ptr<const relay::Config> config, HostOptions options)
@@ -75,6 +92,11 @@ CallId Host::submit(relay::Request request, net::Completion done) {
     };
   }
   return or_raise(driver_->submit(std::move(request), std::move(done)));
+}
+
+CallId Host::submit(relay::Request request, std::shared_ptr<net::StreamCaller> caller) {
+  if (request_log_) caller = std::make_shared<LoggedStream>(std::move(caller), outbox_);
+  return or_raise(driver_->submit(std::move(request), std::move(caller)));
 }
 
 void Host::close() {

@@ -35,6 +35,8 @@ class Host {
 
   // `done` runs on the driver's thread, once. Throws Refusal: "closed", "forked".
   CallId submit(relay::Request request, net::Completion done);
+  CallId submit(relay::Request request, std::shared_ptr<net::StreamCaller> caller);
+  void backpressure(CallId call, bool full) { driver_->backpressure(call, full); }
   void cancel(CallId call) { driver_->cancel(call); }
 
   std::string metrics() { return driver_->metrics(); }

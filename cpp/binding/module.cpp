@@ -9,6 +9,7 @@ PYBIND11_MODULE(_core_of_main_interpreter, m) {
   keel::binding::bind_config(m);
   keel::binding::bind_answers(m);
   keel::binding::bind_relay(m);
+  keel::binding::bind_stream(m);
   keel::binding::bind_limits(m);
   keel::binding::bind_breaker(m);
   keel::binding::bind_choosing(m);

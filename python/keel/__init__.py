@@ -10,6 +10,8 @@ and in asyncio:
 
     async with keel.AsyncRelay.from_file("keel.yaml") as relay:
         reply = await relay.chat(model="support", messages=[...])
+        async for chunk in relay.stream(model="support", messages=[...]):
+            print(chunk.text, end="")
 
 Seconds are floats and money is `decimal.Decimal` US dollars. Importing this starts no thread and
 opens no socket; nor does making a `Relay`: the first call does.
@@ -27,6 +29,7 @@ from keel.errors import (
     NoTarget,
     PolicyError,
     RateLimited,
+    StreamInterrupted,
     UpstreamError,
 )
 
@@ -38,7 +41,8 @@ except ImportError as error:
     raise ImportError(explain_import_error(error)) from error
 
 from keel.relay import Relay
-from keel.reply import Embeddings, Reply, Usage
+from keel.reply import Embeddings, Reply, StreamReply, Usage
+from keel.stream import AsyncStream, Chunk, Stream
 from keel.telling import Event
 from keel.trace import Attempt, Trace, TraceLine
 
@@ -60,8 +64,10 @@ __version__: str = _core.__version__
 
 __all__ = [
     "AsyncRelay",
+    "AsyncStream",
     "Attempt",
     "BudgetExceeded",
+    "Chunk",
     "ConfigError",
     "DeadlineExceeded",
     "Embeddings",
@@ -74,6 +80,9 @@ __all__ = [
     "RateLimited",
     "Relay",
     "Reply",
+    "Stream",
+    "StreamInterrupted",
+    "StreamReply",
     "Trace",
     "TraceLine",
     "UpstreamError",

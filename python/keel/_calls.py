@@ -59,6 +59,18 @@ def whole(params: Mapping[str, Any]) -> Mapping[str, Any]:
     return params
 
 
+def streamed(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The params of a call whose answer comes in pieces."""
+    if not params.get("stream", True):
+        raise InvalidRequest(
+            f"stream: found {params['stream']!r}, and this reads the answer as it comes; there is "
+            "`chat()`",
+            code="invalid_request",
+            status=400,
+        )
+    return {**params, "stream": True}
+
+
 def reply_of(answer: _core.Answer, kind: type[_R]) -> _R:
     """Raises the error that an answer which is not ok stands for."""
     if answer.kind != "ok":

@@ -4,7 +4,7 @@ The C++ core of keel. Integers only: nanoseconds and nano-USD. Use `keel` instea
 from __future__ import annotations
 import collections.abc
 import enum
-__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Operation', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Trace', 'classify', 'plan', 'read_config']
+__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Operation', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Stream', 'Trace', 'classify', 'plan', 'read_config']
 class Config:
     """
     A configuration that was read; complete only without problems.
@@ -202,6 +202,21 @@ class Relay:
     @property
     def started(self) -> bool:
         ...
+class Stream:
+    def __init__(self, relay: Relay, request: Request, to: Mailbox | None, token: int) -> None:
+        """
+        Sends at once. Without a mailbox a thread has to wait in take().
+        """
+    def cancel(self) -> None:
+        ...
+    def take(self) -> tuple[list[tuple[bytes, str, bool]], Answer | None]:
+        """
+        Waits for chunks (bytes, text, finish) or the answer, or both.
+        """
+    def take_now(self) -> tuple[list[tuple[bytes, str, bool]], Answer | None]:
+        """
+        What there is; if nothing, a letter with the token follows when there is.
+        """
 class RateLimiter:
     def __init__(self, *, limit: int, period_ns: int, burst: int) -> None:
         ...

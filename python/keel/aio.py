@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import weakref
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from keel import _core
-from keel._calls import reply_of, request_of, whole
+from keel._calls import reply_of, request_of, streamed, whole
 from keel._owner import Owner
 from keel.reply import Embeddings, Reply
+from keel.stream import AsyncStream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,6 +63,35 @@ class AsyncRelay(Owner):
             _core.Operation.chat, body, Reply, timeout, tenant, no_cache, no_downgrade, request_id
         )
 
+    def stream(
+        self,
+        *,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        timeout: float | None = None,
+        tenant: str | None = None,
+        no_cache: bool = False,
+        no_downgrade: bool = False,
+        request_id: str | None = None,
+        **params: Any,
+    ) -> AsyncStream:
+        """One chat completion as it comes; sent at once, from within a running event loop.
+
+            async with relay.stream(model="support", messages=[...]) as stream:
+                async for chunk in stream:
+                    print(chunk.text, end="")
+            print(stream.reply.cost)
+
+        Arguments and errors as for `Relay.stream`.
+        """
+        body = {"model": model, "messages": messages, **streamed(params)}
+        options = (timeout, tenant, no_cache, no_downgrade, request_id)
+        request = request_of(_core.Operation.chat, body, *options)
+        core = self._ready()
+        port = self._port()
+        token = port.new_token()
+        return AsyncStream(_core.Stream(core, request, port.mailbox, token), port, token)
+
     async def embeddings(
         self,
         *,
@@ -104,13 +135,12 @@ class AsyncRelay(Owner):
         request = request_of(operation, body, *options)
         core = self._ready()
         port = self._port()
-        port.token = token = port.token + 1
+        token = port.new_token()
         call = core.submit(request, port.mailbox, token)
-        port.waiting[token] = waiter = port.loop.create_future()
         try:
-            answer = await waiter
+            answer = await port.expect(token)
         except BaseException:  # cancelled; or the loop is gone, and nobody will resume this
-            port.waiting.pop(token, None)
+            port.forget(token)
             core.cancel(call)
             raise
         return reply_of(answer, kind)
@@ -143,9 +173,19 @@ class _Port:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.mailbox = _core.Mailbox()
-        self.token = 0
+        self.new_token = itertools.count().__next__
         self.waiting: dict[int, asyncio.Future[Any]] = {}
         loop.add_reader(self.mailbox.fd, self.drain)
+
+    def expect(self, token: int) -> asyncio.Future[Any]:
+        """Done when a letter with this token has come: with its answer, or None for a stream."""
+        if token in self.waiting:
+            raise RuntimeError("another task is waiting for this already")
+        self.waiting[token] = waiter = self.loop.create_future()
+        return waiter
+
+    def forget(self, token: int) -> None:
+        self.waiting.pop(token, None)
 
     def drain(self) -> None:
         for token, answer in self.mailbox.take():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from keel import _core
-from keel._calls import reply_of, request_of, whole
+from keel._calls import reply_of, request_of, streamed, whole
 from keel._owner import Owner
 from keel.reply import Embeddings, Reply
+from keel.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,6 +61,35 @@ class Relay(Owner):
         return self._call(
             _core.Operation.chat, body, Reply, timeout, tenant, no_cache, no_downgrade, request_id
         )
+
+    def stream(
+        self,
+        *,
+        model: str,
+        messages: Sequence[Mapping[str, Any]],
+        timeout: float | None = None,
+        tenant: str | None = None,
+        no_cache: bool = False,
+        no_downgrade: bool = False,
+        request_id: str | None = None,
+        **params: Any,
+    ) -> Stream:
+        """One chat completion as it comes; sent at once. Arguments as for `chat`.
+
+            with relay.stream(model="support", messages=[...]) as stream:
+                for chunk in stream:
+                    print(chunk.text, end="")
+            print(stream.reply.cost)
+
+        timeout: seconds for the whole stream.
+
+        Raises InvalidRequest, ForkedError; KeelError if the relay is closed. What goes wrong later
+        comes out of the iteration.
+        """
+        body = {"model": model, "messages": messages, **streamed(params)}
+        options = (timeout, tenant, no_cache, no_downgrade, request_id)
+        request = request_of(_core.Operation.chat, body, *options)
+        return Stream(_core.Stream(self._ready(), request, None, 0))
 
     def embeddings(
         self,

@@ -7,14 +7,13 @@ import contextlib
 import gc
 import importlib.util
 import os
-import re
 import threading
 import time
 
 import pytest
 
 import keel
-from conftest import document, wait_until
+from conftest import document, gauge, is_quiet, wait_until
 
 BUDGET = {"budgets": {"relay": {"usd": 1000}}}
 MANY_THREADS = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
@@ -22,17 +21,6 @@ MANY_THREADS = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:Deprecation
 
 async def ask(relay: keel.AsyncRelay, text: str = "Hello", **more) -> keel.Reply:
     return await relay.chat(model="r", messages=[{"role": "user", "content": text}], **more)
-
-
-def gauge(relay: keel.AsyncRelay | keel.Relay, name: str) -> float:
-    """The sum of a gauge's series."""
-    found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", relay.metrics(), re.M)
-    assert found, name
-    return sum(map(float, found))
-
-
-def is_quiet(relay: keel.AsyncRelay | keel.Relay) -> bool:
-    return gauge(relay, "keel_in_flight") == 0 and gauge(relay, "keel_budget_held_usd") == 0
 
 
 def run(work) -> None:
