@@ -6,6 +6,7 @@
 #include "binding/given_answer.hpp"
 #include "binding/host.hpp"
 #include "binding/mailbox.hpp"
+#include "binding/plain_json.hpp"
 #include "binding/refusal.hpp"
 #include "relay/log.hpp"
 #include "wire/facts.hpp"
@@ -87,6 +88,12 @@ GivenAnswer call(Host& host, relay::Request request) {
   }
 }
 
+std::optional<py::bytes> json_of(const py::object& value) {
+  std::string text;
+  if (!write_json(value, text)) return std::nullopt;
+  return py::bytes(text);
+}
+
 // Waits for nothing, so the GIL stays: giving it up and getting it back costs more than this.
 CallId submit(Host& host, relay::Request request, std::shared_ptr<Mailbox> to, uint64_t token) {
   return host.submit(std::move(request),
@@ -134,6 +141,7 @@ void bind_relay(py::module_& m) {
       .def(py::init(&request_of), py::arg("operation"), py::arg("body"), py::kw_only(),
            py::arg("request_id"), py::arg("tenant"), py::arg("timeout_ns"), py::arg("no_cache"),
            py::arg("no_downgrade"));
+  m.def("json_of", &json_of, py::arg("value"), "None: not plain, ask json.dumps.");
   py::classh<Mailbox>(m, "Mailbox", "Where one event loop's answers come, with an eventfd.")
       .def(py::init<>())
       .def_property_readonly("fd", &Mailbox::fd)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 _R = TypeVar("_R", bound=Reply)
 
-_as_text = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
 
 def request_of(
     operation: _core.Operation,
@@ -31,21 +29,26 @@ def request_of(
     """Raises InvalidRequest, and ValueError for a timeout that is none."""
     if timeout is not None and not timeout > 0:
         raise ValueError(f"timeout: found {timeout!r}, wanted seconds above 0")
-    try:
-        encoded = _as_text(body).encode()
-    except (TypeError, ValueError) as error:  # UnicodeEncodeError is a ValueError
-        raise InvalidRequest(
-            f"the request cannot be written as JSON: {error}", code="invalid_request", status=400
-        ) from error
     return _core.Request(
         operation,
-        encoded,
+        _core.json_of(body) or _dumped(body),
         request_id=os.urandom(16).hex() if request_id is None else request_id,
         tenant=tenant or "",
         timeout_ns=None if timeout is None else to_ns(timeout),
         no_cache=no_cache,
         no_downgrade=no_downgrade,
     )
+
+
+def _dumped(body: Mapping[str, Any]) -> bytes:
+    """For values that are not plain, and for what is wrong with them."""
+    try:
+        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode()
+    except (TypeError, ValueError) as error:  # UnicodeEncodeError is a ValueError
+        raise InvalidRequest(
+            f"the request cannot be written as JSON: {error}", code="invalid_request", status=400
+        ) from error
 
 
 def whole(params: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -4,7 +4,8 @@ The C++ core of keel. Integers only: nanoseconds and nano-USD. Use `keel` instea
 from __future__ import annotations
 import collections.abc
 import enum
-__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Operation', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Stream', 'Trace', 'classify', 'plan', 'read_config']
+import typing
+__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Operation', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Stream', 'Trace', 'classify', 'json_of', 'plan', 'read_config']
 class Config:
     """
     A configuration that was read; complete only without problems.
@@ -420,6 +421,10 @@ class ResponseCache:
         ...
 def classify(*, ended: Ended, status: int, code: ErrorCode, content_filtered: bool, should_retry: bool | None, has_usage: bool, bills_errors: bool) -> tuple[str, str, Effect, bool]:
     ...
+def json_of(value: typing.Any) -> bytes | None:
+    """
+    None: not plain, ask json.dumps.
+    """
 def plan(candidates: collections.abc.Sequence[tuple[bool, bool, int, float, float]], order: collections.abc.Sequence[int] | None) -> list[int]:
     ...
 def read_config(text: str, file_name: str) -> Config:
