@@ -17,17 +17,17 @@ namespace py = pybind11;
 namespace keel::binding {
 
 std::string GivenAnswer::provider() const {
-  return target() ? config->providers[target()->provider].name : std::string();
+  return target() ? config_->providers[target()->provider].name : std::string();
 }
 
 std::string GivenAnswer::model() const {
-  return target() ? config->providers[target()->provider].models[target()->model].name
+  return target() ? config_->providers[target()->provider].models[target()->model].name
                   : std::string();
 }
 
 std::string GivenAnswer::text() const {
   if (!target()) return {};
-  const std::string& dialect = config->providers[target()->provider].dialect;
+  const std::string& dialect = config_->providers[target()->provider].dialect;
   return wire::dialect_named(dialect)->text_of(answer.body);
 }
 

@@ -31,8 +31,7 @@ TakenTuple tuple_of(Streaming& streaming, Streaming::Taken&& taken) {
   TakenTuple out;
   for (const Streaming::Chunk& chunk : taken.chunks)
     std::get<0>(out).emplace_back(py::bytes(chunk.bytes), str_of(chunk.text), chunk.finish);
-  if (taken.answer)
-    std::get<1>(out) = GivenAnswer{std::move(*taken.answer), streaming.host().config()};
+  if (taken.answer) std::get<1>(out) = streaming.host().given(std::move(*taken.answer));
   return out;
 }
 

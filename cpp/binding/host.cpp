@@ -83,15 +83,15 @@ Host::~Host() {
   new std::shared_ptr<Outbox>(std::move(outbox_));
 }
 
-CallId Host::submit(relay::Request request, net::Completion done) {
-  if (request_log_) {
-    done = [log = outbox_, began_unix_ns = io::wall_unix_ns(),
-            done = std::move(done)](relay::Answer&& answer) {
-      log_answer(*log, answer, began_unix_ns);
-      done(std::move(answer));
-    };
-  }
-  return or_raise(driver_->submit(std::move(request), std::move(done)));
+CallId Host::submit(relay::Request request, std::function<void(GivenAnswer&&)> done) {
+  auto answered = [log = request_log_ ? outbox_ : nullptr, began_unix_ns = io::wall_unix_ns(),
+                   config = config_, returns = returns_,
+                   done = std::move(done)](relay::Answer&& answer) {
+    if (log) log_answer(*log, answer, began_unix_ns);
+    returns->free_all();
+    done({std::move(answer), config, returns});
+  };
+  return or_raise(driver_->submit(std::move(request), std::move(answered)));
 }
 
 CallId Host::submit(relay::Request request, std::shared_ptr<net::StreamCaller> caller) {

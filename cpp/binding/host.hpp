@@ -2,6 +2,7 @@
 // A relay on its driver as Python holds it.
 
 #include "base/time.hpp"
+#include "binding/given_answer.hpp"
 #include "binding/outbox.hpp"
 #include "io/line_file.hpp"
 #include "net/driver.hpp"
@@ -10,9 +11,11 @@
 #include "relay/events.hpp"
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace keel::binding {
@@ -34,7 +37,7 @@ class Host {
   Host& operator=(const Host&) = delete;
 
   // `done` runs on the driver's thread, once. Throws Refusal: "closed", "forked".
-  CallId submit(relay::Request request, net::Completion done);
+  CallId submit(relay::Request request, std::function<void(GivenAnswer&&)> done);
   CallId submit(relay::Request request, std::shared_ptr<net::StreamCaller> caller);
   void backpressure(CallId call, bool full) { driver_->backpressure(call, full); }
   void cancel(CallId call) { driver_->cancel(call); }
@@ -52,7 +55,8 @@ class Host {
   // Waits up to `limit` for something to tell; writes the request log on the way. One thread.
   News news(Duration limit);
   void close_news() { outbox_->close(); }
-  const std::shared_ptr<const relay::Config>& config() const { return config_; }
+  // As Python may hold it. On any thread.
+  GivenAnswer given(relay::Answer&& answer) const { return {std::move(answer), config_, returns_}; }
 
   // Callers between giving up the GIL and having it back. At the interpreter's end nobody may be
   // left there: a thread that asks for the GIL then is killed in the middle of C++.
@@ -63,6 +67,7 @@ class Host {
   policy::Registry registry_;
   std::optional<io::LineFile> request_log_;
   std::shared_ptr<Outbox> outbox_;
+  const std::shared_ptr<Returns> returns_ = std::make_shared<Returns>();
   std::unique_ptr<net::Driver> driver_;
 };
 

@@ -12,13 +12,13 @@ from keel.reply import Reply
 from keel.units import to_ns
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _R = TypeVar("_R", bound=Reply)
 
 
 def request_of(
-    operation: _core.Operation,
+    make: Callable[[bytes, str, str, int | None, bool, bool], _core.Request],
     body: Mapping[str, Any],
     timeout: float | None,
     tenant: str | None,
@@ -26,17 +26,19 @@ def request_of(
     no_downgrade: bool,
     request_id: str | None,
 ) -> _core.Request:
-    """Raises InvalidRequest, and ValueError for a timeout that is none."""
+    """`make`: one of `_core.Request`'s functions.
+
+    Raises InvalidRequest, and ValueError for a timeout that is none.
+    """
     if timeout is not None and not timeout > 0:
         raise ValueError(f"timeout: found {timeout!r}, wanted seconds above 0")
-    return _core.Request(
-        operation,
+    return make(
         _core.json_of(body) or _dumped(body),
-        request_id=os.urandom(16).hex() if request_id is None else request_id,
-        tenant=tenant or "",
-        timeout_ns=None if timeout is None else to_ns(timeout),
-        no_cache=no_cache,
-        no_downgrade=no_downgrade,
+        os.urandom(16).hex() if request_id is None else request_id,
+        tenant or "",
+        None if timeout is None else to_ns(timeout),
+        no_cache,
+        no_downgrade,
     )
 
 

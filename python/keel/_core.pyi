@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import enum
 import typing
-__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Operation', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Stream', 'Trace', 'classify', 'json_of', 'plan', 'read_config']
+__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Stream', 'Trace', 'classify', 'json_of', 'plan', 'read_config']
 class Config:
     """
     A configuration that was read; complete only without problems.
@@ -156,15 +156,18 @@ class Answer:
     @property
     def verdict(self) -> str:
         ...
-class Operation(enum.Enum):
-    chat = ...
-    completions = ...
-    embeddings = ...
 class Request:
     """
     Checked; may be asked again.
     """
-    def __init__(self, operation: Operation, body: bytes, *, request_id: str, tenant: str, timeout_ns: int | None, no_cache: bool, no_downgrade: bool) -> None:
+    @staticmethod
+    def chat(body: bytes, request_id: str, tenant: str, timeout_ns: int | None, no_cache: bool, no_downgrade: bool) -> Request:
+        ...
+    @staticmethod
+    def completions(body: bytes, request_id: str, tenant: str, timeout_ns: int | None, no_cache: bool, no_downgrade: bool) -> Request:
+        ...
+    @staticmethod
+    def embeddings(body: bytes, request_id: str, tenant: str, timeout_ns: int | None, no_cache: bool, no_downgrade: bool) -> Request:
         ...
 class Mailbox:
     """

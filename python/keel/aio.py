@@ -60,7 +60,7 @@ class AsyncRelay(Owner):
         """One chat completion, whole. Arguments and errors as for `Relay.chat`."""
         body = {"model": model, "messages": messages, **whole(params)}
         return await self._call(
-            _core.Operation.chat, body, Reply, timeout, tenant, no_cache, no_downgrade, request_id
+            _core.Request.chat, body, Reply, timeout, tenant, no_cache, no_downgrade, request_id
         )
 
     def stream(
@@ -86,7 +86,7 @@ class AsyncRelay(Owner):
         """
         body = {"model": model, "messages": messages, **streamed(params)}
         options = (timeout, tenant, no_cache, no_downgrade, request_id)
-        request = request_of(_core.Operation.chat, body, *options)
+        request = request_of(_core.Request.chat, body, *options)
         core = self._ready()
         port = self._port()
         token = port.new_token()
@@ -106,9 +106,9 @@ class AsyncRelay(Owner):
     ) -> Embeddings:
         """Vectors for one or many inputs. Arguments and errors as for `Relay.chat`."""
         body = {"model": model, "input": input, **params}
-        operation = _core.Operation.embeddings
+        make = _core.Request.embeddings
         return await self._call(
-            operation, body, Embeddings, timeout, tenant, no_cache, no_downgrade, request_id
+            make, body, Embeddings, timeout, tenant, no_cache, no_downgrade, request_id
         )
 
     async def close(self) -> None:
@@ -129,10 +129,8 @@ class AsyncRelay(Owner):
     ) -> None:
         await self.close()
 
-    async def _call(
-        self, operation: _core.Operation, body: dict[str, Any], kind: type[_R], *options: Any
-    ) -> _R:
-        request = request_of(operation, body, *options)
+    async def _call(self, make: Any, body: dict[str, Any], kind: type[_R], *options: Any) -> _R:
+        request = request_of(make, body, *options)
         core = self._ready()
         port = self._port()
         token = port.new_token()

@@ -59,7 +59,7 @@ class Relay(Owner):
         """
         body = {"model": model, "messages": messages, **whole(params)}
         return self._call(
-            _core.Operation.chat, body, Reply, timeout, tenant, no_cache, no_downgrade, request_id
+            _core.Request.chat, body, Reply, timeout, tenant, no_cache, no_downgrade, request_id
         )
 
     def stream(
@@ -88,7 +88,7 @@ class Relay(Owner):
         """
         body = {"model": model, "messages": messages, **streamed(params)}
         options = (timeout, tenant, no_cache, no_downgrade, request_id)
-        request = request_of(_core.Operation.chat, body, *options)
+        request = request_of(_core.Request.chat, body, *options)
         return Stream(_core.Stream(self._ready(), request, None, 0))
 
     def embeddings(
@@ -105,9 +105,9 @@ class Relay(Owner):
     ) -> Embeddings:
         """Vectors for one or many inputs. Arguments and errors as for `chat`."""
         body = {"model": model, "input": input, **params}
-        operation = _core.Operation.embeddings
+        make = _core.Request.embeddings
         return self._call(
-            operation, body, Embeddings, timeout, tenant, no_cache, no_downgrade, request_id
+            make, body, Embeddings, timeout, tenant, no_cache, no_downgrade, request_id
         )
 
     def close(self) -> None:
@@ -125,8 +125,6 @@ class Relay(Owner):
     ) -> None:
         self.close()
 
-    def _call(
-        self, operation: _core.Operation, body: dict[str, Any], kind: type[_R], *options: Any
-    ) -> _R:
-        request = request_of(operation, body, *options)
+    def _call(self, make: Any, body: dict[str, Any], kind: type[_R], *options: Any) -> _R:
+        request = request_of(make, body, *options)
         return reply_of(self._ready().call(request), kind)
