@@ -42,18 +42,17 @@ std::shared_ptr<Streaming> Streaming::begin(Host& host, relay::Request request, 
 }
 
 void Streaming::on_piece(relay::Deliver&& piece) {
-  bool press = false;
   bool tell = false;
   {
     std::lock_guard lock(mutex_);
     bytes_ += piece.bytes.size();
     pieces_.push_back(std::move(piece.bytes));
-    if (bytes_ >= kBytesHigh) press = !std::exchange(pressed_, true);
+    if (bytes_ >= kBytesHigh && !std::exchange(pressed_, true))
+      host_.backpressure(piece.call, true);
     tell = std::exchange(wanted_, false);
   }
   changed_.notify_one();
   if (tell) reader_.mailbox->put({reader_.token, std::nullopt});
-  if (press) host_.backpressure(piece.call, true);
 }
 
 void Streaming::on_answer(relay::Answer&& answer) {
@@ -77,14 +76,15 @@ Streaming::Taken Streaming::take(Duration limit) {
 
 Streaming::Taken Streaming::take_now() {
   if (host_.forked()) throw Refusal({"forked", "", "this stream is read by the parent process"});
-  {
-    std::lock_guard lock(mutex_);
-    if (!has_something()) {
-      wanted_ = true;
-      return {};
+  for (;;) {
+    {
+      std::lock_guard lock(mutex_);
+      wanted_ = !has_something();
+      if (wanted_) return {};
     }
+    Taken taken = take_some();
+    if (!taken.empty()) return taken;  // else it said nothing: comments, the end marker
   }
-  return take_some();
 }
 
 void Streaming::cancel() {
@@ -95,7 +95,6 @@ Streaming::Taken Streaming::take_some() {
   Taken taken;
   std::lock_guard turn(taking_);
   std::deque<std::string> pieces;
-  bool release = false;
   {
     std::lock_guard lock(mutex_);
     for (size_t size = 0; !pieces_.empty() && size < kBytesLow; pieces_.pop_front()) {
@@ -104,9 +103,8 @@ Streaming::Taken Streaming::take_some() {
       pieces.push_back(std::move(pieces_.front()));
     }
     if (pieces_.empty()) taken.answer = answer_;
-    if (bytes_ <= kBytesLow) release = std::exchange(pressed_, false);
+    if (bytes_ <= kBytesLow && std::exchange(pressed_, false)) host_.backpressure(call_, false);
   }
-  if (release) host_.backpressure(call_, false);
   read_.clear();
   for (const std::string& piece : pieces) events_->feed(piece, read_);
   if (taken.answer && !std::exchange(ended_, true)) events_->end(read_);

@@ -81,8 +81,10 @@ class Streaming final : public net::StreamCaller {
   std::deque<std::string> pieces_;
   size_t bytes_ = 0;
   std::optional<relay::Answer> answer_;
-  bool pressed_ = false;  // the relay was told that no more can be taken
-  bool wanted_ = false;   // the reader found nothing and wants to be told
+  // The relay was told that no more can be taken. Told with the lock held: the last word must be
+  // the right one.
+  bool pressed_ = false;
+  bool wanted_ = false;  // the reader found nothing and wants to be told
 };
 
 }  // namespace keel::binding

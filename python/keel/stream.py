@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from keel.errors import KeelError, StreamInterrupted, error_of_answer
+from keel.errors import ForkedError, KeelError, StreamInterrupted, error_of_answer
 from keel.reply import StreamReply
 
 if TYPE_CHECKING:
@@ -172,8 +173,9 @@ class Stream(_Reading):
         """Ends the stream and waits until it is settled; `reply` then has what it cost."""
         if self._answer is None:
             self._cancel()
-            while self._answer is None:
-                self._take_in(self._stream.take())
+            with suppress(ForkedError):  # it is the parent's to settle
+                while self._answer is None:
+                    self._take_in(self._stream.take())
         self._waiting.clear()
 
     def __enter__(self) -> Self:
@@ -214,8 +216,9 @@ class AsyncStream(_Reading):
         self._take_in(self._stream.take_now())
         if self._waiting or self._answer is not None:
             return
+        letter = self._port.expect(self._token)
         try:
-            await self._port.expect(self._token)
+            await letter
         except BaseException:  # cancelled; or the loop is gone, and nobody will resume this
             self._port.forget(self._token)
             self._cancel()
@@ -225,8 +228,9 @@ class AsyncStream(_Reading):
         """Ends the stream and waits until it is settled; `reply` then has what it cost."""
         if self._answer is None:
             self._cancel()
-            while self._answer is None:
-                await self._more()
+            with suppress(ForkedError):  # it is the parent's to settle
+                while self._answer is None:
+                    await self._more()
         self._waiting.clear()
 
     async def __aenter__(self) -> Self:
