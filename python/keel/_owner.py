@@ -34,6 +34,7 @@ class Owner:
         self._lock = threading.Lock()
         self._closed = False
         self._core = self._build()
+        self._logs = source.config.log_level != "off" or bool(source.config.request_log)
         self._telling = Telling(source.config.log_level, [])
         _live.add(self)
 
@@ -124,13 +125,9 @@ class Owner:
     def _ready(self) -> _core.Relay:
         if self._core.forked:
             self._revive()
-        if self._tells():
+        if self._logs or self._telling.callbacks:
             self._telling.start(self._core)
         return self._core
-
-    def _tells(self) -> bool:
-        told = self._source.config
-        return bool(self._telling.callbacks) or told.log_level != "off" or bool(told.request_log)
 
     def _build(self) -> _core.Relay:
         try:

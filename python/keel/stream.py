@@ -146,7 +146,7 @@ def _finish_reason(document: Any) -> str | None:
 
 
 class Stream(_Reading):
-    """An answer as it comes: an iterator of chunks, and a context manager.
+    """An answer as it comes: an iterator of chunks, and a context manager. Threads may share it.
 
     Leaving it, closing it or dropping it closes the stream at the provider and settles it. Errors
     come out of the iteration, once: before the first chunk those of `Relay.chat`, afterwards
