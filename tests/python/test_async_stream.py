@@ -88,13 +88,13 @@ def test_cancelling_the_reader_ends_the_stream():
     async def read(relay, started):
         async for chunk in stream(relay):
             if chunk.text:
-                started.set()
+                started.set_result(None)
 
     async def work():
         async with keel.AsyncRelay.from_dict(document(provider, "m", **BUDGET)) as relay:
-            started = asyncio.Event()
+            started = asyncio.get_running_loop().create_future()
             task = asyncio.create_task(read(relay, started))
-            await started.wait()
+            await asyncio.wait([task, started], return_when=asyncio.FIRST_COMPLETED)
             assert gauge(relay, "keel_budget_held_usd") > 0
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
