@@ -309,6 +309,7 @@ def test_a_signal_ends_a_wait_for_a_chunk():
                 wait_until(lambda: provider.open == 0)
                 assert list(found) == []
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
 
 
