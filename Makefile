@@ -112,6 +112,7 @@ tsan: build/.packages $(VENV)/.ready
 
 bench: build
 	$(VENV)/bin/python tests/bench/calls.py
+	$(VENV)/bin/python tests/bench/awaits.py
 
 clean:
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache

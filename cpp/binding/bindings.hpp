@@ -12,7 +12,9 @@ namespace keel::binding {
 
 void bind_errors(pybind11::module_& m);
 void bind_config(pybind11::module_& m);
+void bind_answers(pybind11::module_& m);
 void bind_relay(pybind11::module_& m);
+void bind_stream(pybind11::module_& m);
 void bind_limits(pybind11::module_& m);
 void bind_breaker(pybind11::module_& m);
 void bind_choosing(pybind11::module_& m);

@@ -6,26 +6,10 @@
 #include "relay/policy_set.hpp"
 #include "relay/relay.hpp"
 
-#include <chrono>
 #include <new>
 #include <utility>
 
 namespace keel::binding {
-
-void Pending::deliver(relay::Answer&& answer) {
-  {
-    std::lock_guard lock(mutex_);
-    answer_ = std::move(answer);
-  }
-  changed_.notify_one();
-}
-
-std::optional<relay::Answer> Pending::wait(Duration limit) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::nanoseconds(limit.ns),
-                    [this] { return answer_.has_value(); });
-  return std::exchange(answer_, std::nullopt);
-}
 
 namespace {
 
@@ -42,6 +26,30 @@ std::unique_ptr<relay::Relay> make_relay(std::shared_ptr<const relay::Config> co
   return std::make_unique<relay::Relay>(std::move(config), std::move(load.policies), seed,
                                         io::now());
 }
+
+void log_answer(Outbox& log, const relay::Answer& answer, int64_t began_unix_ns) {
+  if (!answer.trace) return;
+  relay::Answer told = answer;
+  told.body = {};
+  log.put(Answered{std::move(told), began_unix_ns});
+}
+
+// Writes down how a stream ended before its reader hears of it.
+class LoggedStream final : public net::StreamCaller {
+ public:
+  LoggedStream(std::shared_ptr<net::StreamCaller> reader, std::shared_ptr<Outbox> log)
+      : reader_(std::move(reader)), log_(std::move(log)) {}
+  void on_piece(relay::Deliver&& piece) override { reader_->on_piece(std::move(piece)); }
+  void on_answer(relay::Answer&& answer) override {
+    log_answer(*log_, answer, began_unix_ns_);
+    reader_->on_answer(std::move(answer));
+  }
+
+ private:
+  const std::shared_ptr<net::StreamCaller> reader_;
+  const std::shared_ptr<Outbox> log_;
+  const int64_t began_unix_ns_ = io::wall_unix_ns();
+};
 
 }  // namespace
 
@@ -75,22 +83,20 @@ Host::~Host() {
   new std::shared_ptr<Outbox>(std::move(outbox_));
 }
 
-Host::Submitted Host::submit(relay::Request request) {
-  Submitted submitted;
-  submitted.pending = std::make_shared<Pending>();
-  std::shared_ptr<Outbox> log = request_log_ ? outbox_ : nullptr;
-  const int64_t began_unix_ns = io::wall_unix_ns();
-  submitted.call = or_raise(driver_->submit(
-      std::move(request),
-      [pending = submitted.pending, log = std::move(log), began_unix_ns](relay::Answer&& answer) {
-        if (log && answer.trace) {
-          relay::Answer told = answer;
-          told.body = {};
-          log->put(Answered{std::move(told), began_unix_ns});
-        }
-        pending->deliver(std::move(answer));
-      }));
-  return submitted;
+CallId Host::submit(relay::Request request, std::function<void(GivenAnswer&&)> done) {
+  auto answered = [log = request_log_ ? outbox_ : nullptr, began_unix_ns = io::wall_unix_ns(),
+                   config = config_, returns = returns_,
+                   done = std::move(done)](relay::Answer&& answer) {
+    if (log) log_answer(*log, answer, began_unix_ns);
+    returns->free_all();
+    done({std::move(answer), config, returns});
+  };
+  return or_raise(driver_->submit(std::move(request), std::move(answered)));
+}
+
+CallId Host::submit(relay::Request request, std::shared_ptr<net::StreamCaller> caller) {
+  if (request_log_) caller = std::make_shared<LoggedStream>(std::move(caller), outbox_);
+  return or_raise(driver_->submit(std::move(request), std::move(caller)));
 }
 
 void Host::close() {

@@ -1,7 +1,8 @@
 #pragma once
-// A relay on its driver as Python holds it: callers' threads wait here for their answers.
+// A relay on its driver as Python holds it.
 
 #include "base/time.hpp"
+#include "binding/given_answer.hpp"
 #include "binding/outbox.hpp"
 #include "io/line_file.hpp"
 #include "net/driver.hpp"
@@ -10,27 +11,14 @@
 #include "relay/events.hpp"
 
 #include <atomic>
-#include <condition_variable>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace keel::binding {
-
-// Where one caller's thread and the driver's thread meet.
-class Pending {
- public:
-  void deliver(relay::Answer&& answer);
-  // Nothing: not yet.
-  std::optional<relay::Answer> wait(Duration limit);
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::optional<relay::Answer> answer_;
-};
 
 struct HostOptions {
   std::string ca_file;
@@ -48,12 +36,10 @@ class Host {
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
 
-  struct Submitted {
-    CallId call = 0;
-    std::shared_ptr<Pending> pending;
-  };
-  // Throws Refusal: "closed", "forked".
-  Submitted submit(relay::Request request);
+  // `done` runs on the driver's thread, once. Throws Refusal: "closed", "forked".
+  CallId submit(relay::Request request, std::function<void(GivenAnswer&&)> done);
+  CallId submit(relay::Request request, std::shared_ptr<net::StreamCaller> caller);
+  void backpressure(CallId call, bool full) { driver_->backpressure(call, full); }
   void cancel(CallId call) { driver_->cancel(call); }
 
   std::string metrics() { return driver_->metrics(); }
@@ -69,7 +55,8 @@ class Host {
   // Waits up to `limit` for something to tell; writes the request log on the way. One thread.
   News news(Duration limit);
   void close_news() { outbox_->close(); }
-  const std::shared_ptr<const relay::Config>& config() const { return config_; }
+  // As Python may hold it. On any thread.
+  GivenAnswer given(relay::Answer&& answer) const { return {std::move(answer), config_, returns_}; }
 
   // Callers between giving up the GIL and having it back. At the interpreter's end nobody may be
   // left there: a thread that asks for the GIL then is killed in the middle of C++.
@@ -80,6 +67,7 @@ class Host {
   policy::Registry registry_;
   std::optional<io::LineFile> request_log_;
   std::shared_ptr<Outbox> outbox_;
+  const std::shared_ptr<Returns> returns_ = std::make_shared<Returns>();
   std::unique_ptr<net::Driver> driver_;
 };
 

@@ -7,7 +7,9 @@ PYBIND11_MODULE(_core_of_main_interpreter, m) {
   m.attr("__version__") = KEEL_VERSION;
   keel::binding::bind_errors(m);
   keel::binding::bind_config(m);
+  keel::binding::bind_answers(m);
   keel::binding::bind_relay(m);
+  keel::binding::bind_stream(m);
   keel::binding::bind_limits(m);
   keel::binding::bind_breaker(m);
   keel::binding::bind_choosing(m);

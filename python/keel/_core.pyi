@@ -4,7 +4,8 @@ The C++ core of keel. Integers only: nanoseconds and nano-USD. Use `keel` instea
 from __future__ import annotations
 import collections.abc
 import enum
-__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Operation', 'Permit', 'RateLimiter', 'Relay', 'ResponseCache', 'RetryBudget', 'Trace', 'classify', 'plan', 'read_config']
+import typing
+__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Stream', 'Trace', 'classify', 'json_of', 'plan', 'read_config']
 class Config:
     """
     A configuration that was read; complete only without problems.
@@ -155,13 +156,36 @@ class Answer:
     @property
     def verdict(self) -> str:
         ...
-class Operation(enum.Enum):
-    chat = ...
-    embeddings = ...
+class Request:
+    """
+    Checked; may be asked again.
+    """
+    @staticmethod
+    def chat(body: bytes, request_id: str, tenant: str, timeout_ns: int | None, no_cache: bool, no_downgrade: bool) -> Request:
+        ...
+    @staticmethod
+    def completions(body: bytes, request_id: str, tenant: str, timeout_ns: int | None, no_cache: bool, no_downgrade: bool) -> Request:
+        ...
+    @staticmethod
+    def embeddings(body: bytes, request_id: str, tenant: str, timeout_ns: int | None, no_cache: bool, no_downgrade: bool) -> Request:
+        ...
+class Mailbox:
+    """
+    Where one event loop's answers come, with an eventfd.
+    """
+    def __init__(self) -> None:
+        ...
+    def take(self) -> list[tuple[int, Answer | None]]:
+        ...
+    @property
+    def fd(self) -> int:
+        ...
 class Relay:
     def __init__(self, config: Config, *, ca_file: str, resolve: collections.abc.Sequence[str], plugin_directories: collections.abc.Sequence[str], seed: int) -> None:
         ...
-    def call(self, operation: Operation, body: bytes, *, request_id: str, tenant: str, timeout_ns: int | None, no_cache: bool, no_downgrade: bool) -> Answer:
+    def call(self, request: Request) -> Answer:
+        ...
+    def cancel(self, call: int) -> None:
         ...
     def close(self) -> None:
         ...
@@ -170,6 +194,8 @@ class Relay:
     def metrics(self) -> str:
         ...
     def news(self, limit_ns: int) -> tuple[list[tuple[str, str, str, int, str, str]], list[str], bool]:
+        ...
+    def submit(self, request: Request, to: Mailbox, token: int) -> int:
         ...
     @property
     def callers_outside(self) -> int:
@@ -180,6 +206,21 @@ class Relay:
     @property
     def started(self) -> bool:
         ...
+class Stream:
+    def __init__(self, relay: Relay, request: Request, to: Mailbox | None, token: int) -> None:
+        """
+        Sends at once. Without a mailbox a thread has to wait in take().
+        """
+    def cancel(self) -> None:
+        ...
+    def take(self) -> tuple[list[tuple[bytes, str, bool]], Answer | None]:
+        """
+        Waits for chunks (bytes, text, finish) or the answer, or both.
+        """
+    def take_now(self) -> tuple[list[tuple[bytes, str, bool]], Answer | None]:
+        """
+        What there is; if nothing, a letter with the token follows when there is.
+        """
 class RateLimiter:
     def __init__(self, *, limit: int, period_ns: int, burst: int) -> None:
         ...
@@ -383,6 +424,10 @@ class ResponseCache:
         ...
 def classify(*, ended: Ended, status: int, code: ErrorCode, content_filtered: bool, should_retry: bool | None, has_usage: bool, bills_errors: bool) -> tuple[str, str, Effect, bool]:
     ...
+def json_of(value: typing.Any) -> bytes | None:
+    """
+    None: not plain, ask json.dumps.
+    """
 def plan(candidates: collections.abc.Sequence[tuple[bool, bool, int, float, float]], order: collections.abc.Sequence[int] | None) -> list[int]:
     ...
 def read_config(text: str, file_name: str) -> Config:

@@ -114,6 +114,18 @@ class UpstreamError(KeelError):
     body: bytes = b""
 
 
+class StreamInterrupted(UpstreamError):
+    """A stream broke after its first content, and no target could go on with it.
+
+    An UpstreamError, because it is a provider's failure and `verdict` says which; what came before
+    is real and may be used.
+
+    text: the first choice's text so far.
+    """
+
+    text: str = ""
+
+
 class PolicyError(KeelError):
     """A policy refused the request; the message is the policy's own."""
 
@@ -134,6 +146,7 @@ _CLASS_OF_KIND: dict[str, type[KeelError]] = {
     "no_target": NoTarget,
     "deadline_exceeded": DeadlineExceeded,
     "upstream_error": UpstreamError,
+    "stream_interrupted": StreamInterrupted,
     "cancelled": KeelError,
 }
 

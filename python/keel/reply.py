@@ -27,31 +27,14 @@ class Usage(NamedTuple):
     """Part of output_tokens."""
 
 
-class Reply:
-    """A complete answer. Immutable; everything but the bytes is worked out on demand."""
+class _Answered:
+    """What is known of a request that was answered. Immutable; worked out on demand."""
 
-    __slots__ = ("_answer", "_raw", "_trace")
+    __slots__ = ("_answer", "_trace")
 
     def __init__(self, answer: _core.Answer) -> None:
         self._answer = answer
-        self._raw: bytes | None = None
         self._trace: Trace | None = None
-
-    @property
-    def raw(self) -> bytes:
-        """The provider's reply, byte for byte."""
-        if self._raw is None:
-            self._raw = self._answer.body
-        return self._raw
-
-    def json(self) -> Any:
-        """The provider's reply as a document, parsed anew at every call."""
-        return json.loads(self.raw)
-
-    @property
-    def text(self) -> str:
-        """The first choice's text; empty where there is none (tool calls only)."""
-        return self._answer.text
 
     @property
     def provider(self) -> str:
@@ -117,6 +100,53 @@ class Reply:
             f"<{type(self).__name__} {self.request_id} from {self.provider}/{self.model}, "
             f"{self.cost} USD, {'cached' if self.cached else f'{self.attempts} sent'}>"
         )
+
+
+class Reply(_Answered):
+    """A complete answer. Immutable; everything but the bytes is worked out on demand."""
+
+    __slots__ = ("_raw",)
+
+    def __init__(self, answer: _core.Answer) -> None:
+        super().__init__(answer)
+        self._raw: bytes | None = None
+
+    @property
+    def raw(self) -> bytes:
+        """The provider's reply, byte for byte."""
+        if self._raw is None:
+            self._raw = self._answer.body
+        return self._raw
+
+    def json(self) -> Any:
+        """The provider's reply as a document, parsed anew at every call."""
+        return json.loads(self.raw)
+
+    @property
+    def text(self) -> str:
+        """The first choice's text; empty where there is none (tool calls only)."""
+        return self._answer.text
+
+
+class StreamReply(_Answered):
+    """What came of a stream, once it has ended."""
+
+    __slots__ = ("_finish_reason", "_text")
+
+    def __init__(self, answer: _core.Answer, text: str, finish_reason: str | None) -> None:
+        super().__init__(answer)
+        self._text = text
+        self._finish_reason = finish_reason
+
+    @property
+    def text(self) -> str:
+        """The first choice's text, joined; of a stream that was closed early what had come."""
+        return self._text
+
+    @property
+    def finish_reason(self) -> str | None:
+        """The provider's word for why the first choice ended; None where it was closed before."""
+        return self._finish_reason
 
 
 class Embeddings(Reply):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sysconfig
 import time
@@ -76,14 +77,14 @@ def mock(start_mock: Callable[..., Mock]) -> Mock:
 PRICE = {"in": 1, "out": 2}  # USD per million tokens
 
 
-def provider(mock: Mock, *models: str, **more: Any) -> dict[str, Any]:
+def provider(mock: Any, *models: str, **more: Any) -> dict[str, Any]:
     """A provider on this mock; `slow+mock-latency-500ms` is a model that behaves as it says."""
     known = {"price": PRICE, "context": 100_000, "output": 4096}
     document = {"base_url": mock.url, "dialect": "openai", "keys": ["sk-test"]}
     return {**document, "models": dict.fromkeys(models, known), **more}
 
 
-def document(mock: Mock, *models: str, **sections: Any) -> dict[str, Any]:
+def document(mock: Any, *models: str, **sections: Any) -> dict[str, Any]:
     """A configuration with one provider `p` and one route `r` over its models, in order."""
     route = {"targets": [f"p/{model}" for model in models], "routing": "ordered"}
     return {
@@ -97,6 +98,18 @@ def document(mock: Mock, *models: str, **sections: Any) -> dict[str, Any]:
 
 def ask(relay: keel.Relay, text: str = "Hello", **more: Any) -> keel.Reply:
     return relay.chat(model="r", messages=[{"role": "user", "content": text}], **more)
+
+
+def gauge(relay: keel.Relay | keel.AsyncRelay, name: str) -> float:
+    """The sum of a gauge's series."""
+    found = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", relay.metrics(), re.M)
+    assert found, name
+    return sum(map(float, found))
+
+
+def is_quiet(relay: keel.Relay | keel.AsyncRelay) -> bool:
+    """Nothing under way and no money held. Wants a budget in the configuration."""
+    return gauge(relay, "keel_in_flight") == 0 and gauge(relay, "keel_budget_held_usd") == 0
 
 
 def wait_until(is_so: Callable[[], Any], seconds: float = 10) -> None:

@@ -1,11 +1,13 @@
-"""Eight threads on one relay that call, time out and are cut off by close(), while the main thread
-is interrupted in its own calls. `make tsan` runs this under ThreadSanitizer.
+"""Eight threads on one relay that call, read streams, time out and are cut off by close(), while
+the main thread is interrupted in its own calls; then tasks in two event loops. `make tsan` runs
+this under ThreadSanitizer.
 
 usage: eight_threads.py KEELD [ROUNDS]
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -14,6 +16,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import keel
 
@@ -49,6 +52,16 @@ def chat(relay: keel.Relay, route: str, text: str, timeout: float | None = None)
     return relay.chat(model=route, messages=messages, max_tokens=20, timeout=timeout).text
 
 
+def read(relay: keel.Relay, route: str, text: str, most: int, timeout: float | None) -> str:
+    """A stream's text, or of its first chunks."""
+    messages = [{"role": "user", "content": text}]
+    with relay.stream(model=route, messages=messages, max_tokens=20, timeout=timeout) as stream:
+        for number, _ in enumerate(stream):
+            if number == most:
+                break
+        return stream.text
+
+
 def worker(relay: keel.Relay, number: int, tally: list[str]) -> None:
     turn = 0
     while True:
@@ -56,7 +69,11 @@ def worker(relay: keel.Relay, number: int, tally: list[str]) -> None:
         nonce = f"[[nonce={number}-{turn}]]"
         route = ("good", "slow", "good", "mute")[turn % 4]
         try:
-            text = chat(relay, route, nonce, timeout=0.02 if route != "good" else None)
+            timeout = 0.02 if route != "good" else None
+            if turn % 3 == 0:
+                text = read(relay, route, nonce, (5, 1000)[turn % 2], timeout)
+            else:
+                text = chat(relay, route, nonce, timeout)
             if nonce not in text:
                 tally.append(f"crossed: wanted {nonce}, found {text}")
                 return
@@ -112,6 +129,43 @@ def one_round(port: int) -> list[str]:
     return tally
 
 
+async def text_of(relay: keel.AsyncRelay, streamed: bool, ask: dict[str, Any]) -> str:
+    if not streamed:
+        return (await relay.chat(**ask)).text
+    async with relay.stream(**ask) as stream:
+        return "".join([chunk.text async for chunk in stream])
+
+
+async def task(relay: keel.AsyncRelay, number: int) -> str:
+    """A call or a stream that may be cancelled."""
+    route = ("good", "slow", "mute")[number % 3]
+    nonce = f"[[nonce=task-{number}]]"
+    ask = {"model": route, "messages": [{"role": "user", "content": nonce}], "max_tokens": 20}
+    try:
+        text = await asyncio.wait_for(text_of(relay, number % 2 == 0, ask), 0.05)
+    except (asyncio.TimeoutError, keel.KeelError) as error:
+        return type(error).__name__
+    return "answered" if nonce in text else f"crossed: wanted {nonce}, found {text}"
+
+
+def one_round_of_tasks(port: int) -> list[str]:
+    relay = keel.AsyncRelay.from_dict(configuration(port))
+    tally: list[str] = []
+
+    async def many() -> None:
+        for start in range(0, 200, 40):
+            tally.extend(await asyncio.gather(*(task(relay, start + n) for n in range(40))))
+
+    threads = [threading.Thread(target=lambda: asyncio.run(many())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "a loop hangs"
+    asyncio.run(relay.close())
+    return tally
+
+
 def main() -> None:
     keeld, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 3
     with tempfile.TemporaryDirectory() as folder:
@@ -123,7 +177,9 @@ def main() -> None:
             while not port_file.exists():
                 assert mock.poll() is None, "keeld did not start"
                 time.sleep(0.01)
-            tally = [what for _ in range(rounds) for what in one_round(int(port_file.read_text()))]
+            port = int(port_file.read_text())
+            tally = [what for _ in range(rounds) for what in one_round(port)]
+            tally += [what for _ in range(rounds) for what in one_round_of_tasks(port)]
         finally:
             mock.terminate()
             mock.wait()

@@ -144,6 +144,7 @@ def test_every_answer_of_the_core_has_a_class():
         "no_target",
         "deadline_exceeded",
         "upstream_error",
+        "stream_interrupted",
         "cancelled",
     }
     assert set(errors._CLASS_OF_KIND) == known

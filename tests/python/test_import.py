@@ -59,6 +59,10 @@ def test_making_a_relay_starts_and_opens_nothing(mock):
         threads, descriptors = look()
         assert threads > before[0] and any("socket" in what for _, what in descriptors - before[1])
         relay.close()
+        import time
+        end = time.monotonic() + 10  # a thread that was joined may still be on its way out
+        while look()[0] > before[0] and time.monotonic() < end:
+            time.sleep(0.001)
         print(look()[0] - before[0], len([1 for _, what in look()[1] if "socket" in what]))
         """,
         json.dumps(document(mock, "m")),

@@ -86,20 +86,30 @@ def _surface(module: object, prefix: str) -> list[str]:
     return lines
 
 
+def _is_private(kind: type) -> bool:
+    return kind.__module__.startswith("keel._") or kind.__name__.startswith("_")
+
+
 def _members(kind: type, prefix: str) -> list[str]:
-    bases = ", ".join(base.__name__ for base in kind.__bases__ if base is not object)
+    own_bases = [base for base in kind.__bases__ if base is not object and not _is_private(base)]
+    bases = ", ".join(base.__name__ for base in own_bases)
     lines = [f"{prefix}({bases})" if bases else prefix]
     fields = getattr(kind, "_fields", ())
     lines += [
         f"{prefix}.{field}: {kind.__annotations__[field].__forward_arg__}" for field in fields
     ]
-    for member, what in sorted(vars(kind).items()):
+    everything: dict[str, object] = {}
+    for part in reversed(kind.__mro__):
+        if part is kind or _is_private(part):  # what is common to two of them is each one's own
+            everything |= vars(part)
+    for member, what in sorted(everything.items()):
         function = getattr(what, "__func__", what)
         if member in fields or (member.startswith("_") and member != "__init__"):
             continue
         if inspect.isfunction(function):
             signature = re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(inspect.signature(function)))
-            lines.append(f"{prefix}.{member}{signature}")
+            awaited = "async " if inspect.iscoroutinefunction(function) else ""
+            lines.append(f"{awaited}{prefix}.{member}{signature}")
         elif isinstance(what, property):
             lines.append(f"{prefix}.{member}: {inspect.signature(what.fget).return_annotation}")
     return lines
