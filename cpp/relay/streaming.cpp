@@ -136,11 +136,12 @@ std::optional<uint32_t> who_resumes(const Engines& engines, const Call& call,
   const uint32_t here = *call.previous;
   const std::string& model = engines.model_of(survey.candidates[here].target).name;
   std::optional<uint32_t> best;
-  int best_rank = 3;
+  int best_rank = 4;
   for (const Candidate& c : survey.candidates) {
     if (!c.eligible() || c.downgrade_only) continue;
     const bool same_model = engines.model_of(c.target).name == model;
-    const int rank = c.index == here ? 1 : same_model ? 0 : 2;
+    const int once_more = call.candidates[here].attempts <= 1 ? 1 : 3;
+    const int rank = c.index == here ? once_more : same_model ? 0 : 2;
     if (rank < best_rank) {
       best = c.index;
       best_rank = rank;

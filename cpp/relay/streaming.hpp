@@ -25,7 +25,8 @@ Outcome outcome_of_stream(const Attempt& attempt, Outcome transport);
 
 // May this candidate go on with the broken stream in the way call.resuming says?
 bool can_resume(const Engines& engines, const Call& call, uint32_t candidate);
-// The same model elsewhere, then here once more, then anybody else.
+// The same model elsewhere, then here once more, then anybody else; here again only where nobody
+// else is left.
 std::optional<uint32_t> who_resumes(const Engines& engines, const Call& call, const Survey& survey);
 // What a caller of a begun stream is told at its end.
 void conclude_stream(const Call& call, Answer& answer);

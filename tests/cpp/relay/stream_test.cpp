@@ -195,6 +195,21 @@ TEST(Stream, a_deterministic_target_makes_every_break_unseen) {
     }
 }
 
+TEST(Stream, a_target_that_breaks_twice_leaves_the_rest_to_another) {
+  Streaming relay;
+  relay.ask_stream();
+  relay.break_after(reference("near-model", false), 3, Break::cut);
+  while (relay.asks_again()) {
+    if (relay.last_send->target == 0)
+      relay.break_after(reference("near-model", false), 3, Break::cut);
+    else
+      relay.say_all(reference("far-model", false));
+  }
+  EXPECT_EQ(relay.answer->kind, AnswerKind::ok);
+  EXPECT_EQ(relay.answer->target, 1u);
+  EXPECT_EQ(seen(relay.delivered).text, "To be, or not to be");
+}
+
 // The other target says something else: nothing can be resumed, and that is said.
 TEST(Stream, a_diverging_target_is_an_honest_error_once_content_was_delivered) {
   for (Break how :
