@@ -196,3 +196,6 @@ def test_what_goes_on_to_the_provider(tmp_path):
     assert b"Bearer sk-test" in head
     assert not {b"cookie", b"x-stainless-lang"} & set(names)
     assert arrived == body.replace(b'"r"', b'"m"')
+    assert b"traceparent: " + TRACEPARENT.encode() in head
+    assert b"x-keel-hops: 1" in head
+    assert b"OpenAI/Python 3" in head
