@@ -93,7 +93,11 @@ void LimitSet::give_back(int64_t taken, int64_t actual, bool was_sent, Instant n
 }
 
 Engines::Engines(std::shared_ptr<const Config> given, PolicySet policies, uint64_t seed)
-    : config(std::move(given)), random(seed), cache(config->cache), metrics(*config) {
+    : config(std::move(given)),
+      random(seed),
+      cache(config->cache),
+      metrics(*config),
+      traces(std::make_shared<Traces>(config->traces_kept)) {
   for (const ProviderConfig& provider : config->providers)
     providers.push_back({make_pool(provider, random.next()), LimitSet(provider.limits), {}, 0});
   for (size_t i = 0; i < config->targets.size(); ++i) {

@@ -16,6 +16,7 @@
 #include "relay/events.hpp"
 #include "relay/metrics.hpp"
 #include "relay/policy_set.hpp"
+#include "relay/traces.hpp"
 
 #include <keel/abi.h>
 
@@ -130,6 +131,7 @@ struct Engines {
   ProbeId next_probe = 1;
   int64_t wall_offset_ns = 0;  // unix time minus our own clock
   Metrics metrics;
+  std::shared_ptr<Traces> traces;  // of the calls that were answered
 
   int64_t unix_ns(Instant now) const { return now.ns + wall_offset_ns; }
   const ProviderConfig& provider_of(TargetIndex target) const {

@@ -20,10 +20,10 @@ std::set<std::string> names_in(const json& object) {
 }
 
 const std::set<std::string> kLineNames = {
-    "v",           "id",         "time",          "route",       "tenant",
-    "dialect",     "stream",     "model_asked",   "max_tokens",  "tokens_in_est",
-    "deadline_ms", "cache",      "outcome",       "http_status", "total_ms",
-    "ttft_ms",     "downgraded", "cost_nano_usd", "identity",    "attempts"};
+    "v",        "id",          "time",       "route",         "tenant",      "dialect",
+    "stream",   "model_asked", "max_tokens", "tokens_in_est", "deadline_ms", "cache",
+    "outcome",  "http_status", "total_ms",   "ttft_ms",       "downgraded",  "cost_nano_usd",
+    "identity", "tags",        "attempts"};
 const std::set<std::string> kAttemptNames = {
     "n",     "provider", "model",  "key",    "started_ms",    "ttft_ms",  "total_ms",
     "class", "status",   "billed", "tokens", "cost_nano_usd", "estimated"};
