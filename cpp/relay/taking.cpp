@@ -126,8 +126,10 @@ void alert_about(Engines& engines, AccountIndex index, Actions& actions, Instant
   account.alerted_window = window;
   tell(actions, Notice::Kind::budget_alert, config.name,
        "spent " + to_usd_text(engines.budget.totals(*account.ledger, unix_ns).posted) + " of " +
-           to_usd_text(config.budget->limit) + " USD in this " +
-           std::string(engine::name_of(config.budget->window)));
+           to_usd_text(config.budget->limit) + " USD " +
+           (config.budget->window == engine::BudgetWindow::forever
+                ? "in all"
+                : "in this " + std::string(engine::name_of(config.budget->window))));
 }
 
 }  // namespace

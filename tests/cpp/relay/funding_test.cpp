@@ -164,6 +164,34 @@ TEST(Funding, ADowngradeIsTheAnswersNotTheRequests) {
   EXPECT_EQ(d.answer->downgraded, "") << "the model asked for has answered";
 }
 
+// Two that are held pass the share that none of them has spent yet, and a downgrade begins.
+TEST(Funding, WhatIsHeldIsCommittedAndSoIsAnOverrun) {
+  const NanoUsd each = bound(Driven::with_body(body(100)), 100);
+  Config config = with_budget({each.value * 4});
+  config.accounts[0].budget->alert_percent = 50;
+  config.providers[1].models[0].price = Price{.in = 1, .out = 1};
+  config.routes[0].targets[1].downgrade_only = true;
+  const auto low_only = [] {
+    auto cost = std::make_unique<FakeCost>(std::vector<uint32_t>{1});
+    cost->only_when_low = true;
+    PolicySet set(1);
+    set[0].cost = std::move(cost);
+    return set;
+  };
+  Driven held(config, low_only());
+  for (TargetIndex expected : {kNear, kNear, kFar}) {
+    held.ask(Driven::with_body(body(100)));
+    EXPECT_EQ(held.send().target, expected);
+  }
+  EXPECT_EQ(held.spent(), NanoUsd{0});
+
+  Driven overrun(config, low_only());
+  overrun.ask(Driven::with_body(body(100)));
+  overrun.succeed({.in = each.value / 400, .out = 0});  // more than twice what was held
+  overrun.ask(Driven::with_body(body(100)));
+  EXPECT_EQ(overrun.send().target, kFar);
+}
+
 TEST(Funding, NeverUpgradesInPrice) {
   Config config = small_config();
   config.providers[1].models[0].price = Price{.in = 2'000'000'000, .out = 4'000'000'000};
