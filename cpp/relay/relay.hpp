@@ -21,6 +21,12 @@ class Relay {
   // `seed` is all the chance there is: the same seed, events and instants give the same actions.
   Relay(std::shared_ptr<const Config> config, PolicySet policies, uint64_t seed, Instant now);
 
+  // Goes on where `before` is, for a configuration that was read anew: money, limits, counters,
+  // what is known of targets and keys, the cache. First thing of all. `before` finishes its calls:
+  // what they settle is seen here. By name: a target at another address begins anew, and so does
+  // a budget over another kind of window.
+  void take_over(Relay& before, Instant now);
+
   // Appends to `actions`. `now` never runs backwards by the driver's doing; if it does, no time has
   // passed.
   void handle(Event event, Instant now, Actions& actions);

@@ -41,7 +41,7 @@ TEST(Funding, WhatFitsExactlyIsSentAndHeld) {
   Driven d(near_only(whole));
   d.ask(request);
   EXPECT_FALSE(d.send().max_output_tokens) << "nothing is touched";
-  EXPECT_EQ(d.engines().budget.totals(0, 0).held, whole);
+  EXPECT_EQ(d.engines().budget->totals(0, 0).held, whole);
   d.succeed({.in = 20, .out = 10});
   EXPECT_EQ(d.answer->cost, NanoUsd{40'000});
   EXPECT_EQ(d.spent(), NanoUsd{40'000});
@@ -98,7 +98,7 @@ TEST(Funding, ClampsPerChoice) {
   Driven d(near_only(bound(request, 3 * 400)));
   d.ask(request);
   EXPECT_EQ(d.send().max_output_tokens, 400);
-  EXPECT_EQ(d.engines().budget.totals(0, 0).held, bound(request, 3 * 400));
+  EXPECT_EQ(d.engines().budget->totals(0, 0).held, bound(request, 3 * 400));
 }
 
 TEST(Funding, AClientWhoAskedForLessThan256IsNotClamped) {
@@ -231,7 +231,7 @@ TEST(Funding, AnUnknownOutputLimitGets4096WhereABudgetApplies) {
   d.ask(request);
   EXPECT_EQ(d.send().max_output_tokens, kUnknownOutputLimit);
   EXPECT_NE(d.send().body.flatten().find(R"("max_completion_tokens":4096)"), std::string::npos);
-  EXPECT_EQ(d.engines().budget.totals(0, 0).held, bound(request, 4096));
+  EXPECT_EQ(d.engines().budget->totals(0, 0).held, bound(request, 4096));
 
   config.accounts[0].budget.reset();
   Driven free(config);
@@ -245,7 +245,7 @@ TEST(Funding, AKnownOutputLimitBoundsTheHold) {
   Driven d(near_only({10'000'000'000}));
   d.ask(request);
   EXPECT_FALSE(d.send().max_output_tokens);
-  EXPECT_EQ(d.engines().budget.totals(0, 0).held, bound(request, 1'000));
+  EXPECT_EQ(d.engines().budget->totals(0, 0).held, bound(request, 1'000));
 }
 
 TEST(Funding, WhatMayHaveBeenBilledIsPostedInFullAndARetryNeedsAFreshHold) {
@@ -280,11 +280,11 @@ TEST(Funding, AnErrorReplyIsPostedAtZeroUnlessTheProviderBillsErrors) {
   d.ask();
   d.fail(400, "no", ErrorCode::invalid_request);
   EXPECT_EQ(d.spent(), NanoUsd{0});
-  EXPECT_EQ(d.engines().budget.lifetime(0).postings, 1) << "the posting is kept";
+  EXPECT_EQ(d.engines().budget->lifetime(0).postings, 1) << "the posting is kept";
   config.providers[0].bills_errors = true;
   Driven billed(config);
   billed.ask();
-  const NanoUsd held = billed.engines().budget.totals(0, 0).held;
+  const NanoUsd held = billed.engines().budget->totals(0, 0).held;
   billed.fail(400, "no", ErrorCode::invalid_request);
   EXPECT_EQ(billed.spent(), held);
 }
@@ -294,7 +294,7 @@ TEST(Funding, MoreThanWasHeldIsPostedInFullAsAnOverrun) {
   d.ask();
   d.succeed({.in = 20, .out = 1'000'000});
   EXPECT_EQ(d.spent(), NanoUsd{2'000'020'000});
-  EXPECT_GT(d.engines().budget.totals(0, Driven::kUnixNs).overrun, NanoUsd{0});
+  EXPECT_GT(d.engines().budget->totals(0, Driven::kUnixNs).overrun, NanoUsd{0});
   EXPECT_EQ(d.told(Notice::Kind::overrun), 1u);
 }
 
