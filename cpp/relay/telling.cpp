@@ -133,6 +133,7 @@ AttemptRecord record_of(const Engines& engines, const Attempt& attempt, Instant 
   if (!provider.keys.empty()) out.key = provider.keys[attempt.key->key].label;
   out.started = attempt.started;
   out.sent = attempt.sent;
+  out.first_token = attempt.stream.first_content;
   out.ended = now;
   out.reused_connection = attempt.reused_connection;
   out.status = attempt.outcome.status;

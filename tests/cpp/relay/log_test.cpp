@@ -128,6 +128,21 @@ TEST(RequestLog, ARefusalBeforeARouteHasNoneAndNoDeadline) {
   EXPECT_EQ(line["attempts"], json::array());
 }
 
+TEST(RequestLog, TagsAreTheClientsOwnWordsCutToALength) {
+  Driven driven(logging_config());
+  Request request = driven.request();
+  request.tags = "team=a \"b\"\n" + std::string(2 * kTagsBytesMax, 'x');
+  driven.ask(request);
+  driven.succeed();
+  const json line = line_of(driven);
+  EXPECT_EQ(line["tags"].get<std::string>().size(), kTagsBytesMax);
+  EXPECT_EQ(line["tags"].get<std::string>().substr(0, 11), "team=a \"b\"\n");
+  Driven without;  // no log: not kept
+  without.ask(request);
+  without.succeed();
+  EXPECT_EQ(line_of(without)["tags"], nullptr);
+}
+
 TEST(RequestLog, ACancelledRequestIsLoggedWithItsAttempt) {
   Driven driven(logging_config());
   driven.ask();
