@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from prometheus_client.parser import text_string_to_metric_families
+
 import keel
 from conftest import ask, document
-from prometheus_client.parser import text_string_to_metric_families
 
 
 def test_prometheus_reads_the_page(mock):
