@@ -87,6 +87,7 @@ void bind_answer_class(py::module_& m) {
                              [](const GivenAnswer& a) { return py::bytes(a.answer.body.view()); })
       .def_property_readonly("code", [](const GivenAnswer& a) { return a.answer.code; })
       .def_property_readonly("message", [](const GivenAnswer& a) { return a.answer.message; })
+      .def_property_readonly("refused_by", [](const GivenAnswer& a) { return a.answer.refused_by; })
       .def_property_readonly("provider", &GivenAnswer::provider)
       .def_property_readonly("model", &GivenAnswer::model)
       .def_property_readonly("text", &GivenAnswer::text)

@@ -55,11 +55,21 @@ std::vector<ProblemTuple> policy_problems(const Configured& configured,
 
 // A limit that each process of its own would grant once more: which setting it is, empty if none.
 std::string one_process_setting(const Configured& configured) {
-  const std::vector<relay::AccountConfig>& accounts = configured.loaded->config.accounts;
+  const relay::Config& config = configured.loaded->config;
+  const std::vector<relay::AccountConfig>& accounts = config.accounts;
   for (size_t i = 0; i < accounts.size(); ++i) {
     const std::string tenant = i == 0 ? "" : "tenants." + accounts[i].name + ".";
     if (accounts[i].budget) return i == 0 ? "budgets.relay" : tenant + "budget";
     if (accounts[i].limits.any()) return tenant + "limits";
+  }
+  for (const relay::ProviderConfig& provider : config.providers) {
+    const std::string at = "providers." + provider.name + '.';
+    if (provider.limits.any()) return at + "limits";
+    for (size_t i = 0; i < provider.keys.size(); ++i) {
+      const engine::KeyLimits& limits = provider.keys[i].settings.limits;
+      if (limits.requests_per_minute > 0 || limits.tokens_per_minute > 0 || limits.concurrency > 0)
+        return at + "keys[" + std::to_string(i) + "].limits";
+    }
   }
   return {};
 }

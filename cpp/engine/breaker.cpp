@@ -150,6 +150,18 @@ Instant Breaker::wake_at() const {
   return at;
 }
 
+void Breaker::take_over(const Breaker& before) {
+  trials_.clear();
+  run_ = before.run_;
+  reopenings_ = before.reopenings_;
+  last_wait_ = before.last_wait_;
+  open_until_ = before.open_until_;
+  closed_since_ = before.closed_since_;
+  if (settings_.window == before.settings_.window) counts_ = before.counts_;
+  enter(before.state_);
+  successes_ = before.successes_;
+}
+
 void Breaker::force_open() {
   open_until_ = Instant::never();
   enter(State::forced_open);

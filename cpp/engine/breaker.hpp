@@ -73,6 +73,10 @@ class Breaker {
   // When an open breaker may be half-open at the earliest; never when it is forced open.
   Instant open_until() const { return open_until_; }
 
+  // Goes on where `before` is, under its own settings and in a new epoch. The permits of `before`
+  // stay its own: no trial is out here.
+  void take_over(const Breaker& before);
+
   void force_open();  // admits nothing until reset
   void disable();     // admits everything, counts nothing
   void reset(Instant now);

@@ -69,12 +69,29 @@ int64_t window_end_unix_ns(BudgetWindow window, int64_t unix_ns) {
   return detail::clamp_to_i64(end);
 }
 
+namespace {
+
+void validate(const AccountSettings& settings) {
+  if (settings.limit >= NanoUsd{0} && settings.limit <= Budget::kLimitMax) return;
+  throw std::invalid_argument("budget '" + settings.name + "': limit is " +
+                              to_usd_text(settings.limit) + " USD, wanted 0 to " +
+                              to_usd_text(Budget::kLimitMax) + " USD");
+}
+
+}  // namespace
+
+AccountIndex Budget::open_account(AccountSettings settings) {
+  validate(settings);
+  const auto known = std::find_if(accounts_.begin(), accounts_.end(), [&](const Account& account) {
+    return account.settings.name == settings.name && account.settings.window == settings.window;
+  });
+  if (known == accounts_.end()) return add_account(std::move(settings));
+  known->settings = std::move(settings);
+  return static_cast<AccountIndex>(known - accounts_.begin());
+}
+
 AccountIndex Budget::add_account(AccountSettings settings) {
-  if (settings.limit < NanoUsd{0} || settings.limit > kLimitMax) {
-    throw std::invalid_argument("budget '" + settings.name + "': limit is " +
-                                to_usd_text(settings.limit) + " USD, wanted 0 to " +
-                                to_usd_text(kLimitMax) + " USD");
-  }
+  validate(settings);
   accounts_.push_back({std::move(settings), {}, {}});
   return static_cast<AccountIndex>(accounts_.size() - 1);
 }

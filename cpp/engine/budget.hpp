@@ -55,6 +55,9 @@ class Budget {
 
   // Throws std::invalid_argument for a limit below 0 or above kLimitMax.
   AccountIndex add_account(AccountSettings settings);
+  // The account of this name and window, under these settings from now on and with what it has
+  // posted and held; a new one if there is none. Throws as add_account does.
+  AccountIndex open_account(AccountSettings settings);
   const AccountSettings& settings(AccountIndex account) const {
     return accounts_[account].settings;
   }

@@ -2,6 +2,7 @@
 // How many may be in flight at once, in one process. Every enter() is matched by one leave().
 
 #include <cstdint>
+#include <memory>
 
 namespace keel::engine {
 
@@ -16,6 +17,8 @@ class Concurrency {
   }
   int64_t in_flight() const { return in_flight_; }
   int64_t limit() const { return limit_; }
+  // Another limit (>= 1) from now on; whoever is inside stays.
+  void retune(int64_t limit) { limit_ = limit; }
   double share_left() const {
     return in_flight_ >= limit_
                ? 0.0
@@ -26,5 +29,13 @@ class Concurrency {
   int64_t limit_;
   int64_t in_flight_ = 0;
 };
+
+// As share_limiter(), for places.
+inline void share_concurrency(std::shared_ptr<Concurrency>& mine,
+                              const std::shared_ptr<Concurrency>& before) {
+  if (!mine || !before) return;
+  before->retune(mine->limit());
+  mine = before;
+}
 
 }  // namespace keel::engine

@@ -46,14 +46,46 @@ KeyPool::KeyPool(const std::vector<KeySettings>& keys, KeyOrder order, uint64_t 
     Key& key = keys_.emplace_back();
     const KeyLimits& limits = settings.limits;
     if (limits.requests_per_minute > 0) {
-      key.requests.emplace(Quota::requests_per_minute(limits.requests_per_minute));
+      key.requests =
+          std::make_shared<RateLimiter>(Quota::requests_per_minute(limits.requests_per_minute));
     }
     if (limits.tokens_per_minute > 0) {
-      key.tokens.emplace(Quota::tokens_per_minute(limits.tokens_per_minute));
+      key.tokens =
+          std::make_shared<RateLimiter>(Quota::tokens_per_minute(limits.tokens_per_minute));
     }
-    if (limits.concurrency > 0) key.concurrency.emplace(limits.concurrency);
+    if (limits.concurrency > 0) key.concurrency = std::make_shared<Concurrency>(limits.concurrency);
     key.scope = scope_of(settings.account);
   }
+}
+
+void KeyPool::take_over(const KeyPool& before, const std::vector<std::optional<KeyIndex>>& keys,
+                        const std::vector<std::optional<ModelId>>& models, Instant now) {
+  for (KeyIndex i = 0; i < keys_.size() && i < keys.size(); ++i) {
+    if (!keys[i]) continue;
+    Key& key = keys_[i];
+    const Key& old = before.keys_[*keys[i]];
+    share_limiter(key.requests, old.requests, now);
+    share_limiter(key.tokens, old.tokens, now);
+    share_concurrency(key.concurrency, old.concurrency);
+    key.dead = old.dead;
+    key.suspect = old.suspect;
+    key.revivals = old.revivals;
+    key.revive_at = old.revive_at;
+    key.uses = old.uses;
+    key.last_used = old.last_used;
+    key.used_this_minute = old.used_this_minute;
+    key.minute = old.minute;
+    for (ModelId m = 0; m < models.size(); ++m) {
+      if (!models[m]) continue;
+      if (auto pair = old.pairs.find(*models[m]); pair != old.pairs.end())
+        key.pairs[m] = pair->second;
+    }
+    const Scope& bench = before.scopes_[old.scope];
+    Scope& scope = scopes_[key.scope];
+    scope.benched_until = std::max(scope.benched_until, bench.benched_until);
+    scope.unproven |= bench.unproven;
+  }
+  clock_ = std::max(clock_, before.clock_);
 }
 
 uint32_t KeyPool::scope_of(const std::string& account) {

@@ -11,6 +11,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -64,6 +65,12 @@ class KeyPool {
   };
 
   KeyPool(const std::vector<KeySettings>& keys, KeyOrder order, uint64_t seed);
+
+  // Goes on where `before` is, for the keys and models that were there too: `keys` and `models`
+  // have by their numbers here the numbers they had there. Limits are shared with it, because its
+  // leases are still out; what is dead, cooling, denied or benched is copied. First thing of all.
+  void take_over(const KeyPool& before, const std::vector<std::optional<KeyIndex>>& keys,
+                 const std::vector<std::optional<ModelId>>& models, Instant now);
 
   size_t size() const { return keys_.size(); }
   // Peeks. `excluded` lists keys this request may not use again.
@@ -119,9 +126,9 @@ class KeyPool {
     int throttles = 0;  // 429s in a row
   };
   struct Key {
-    std::optional<RateLimiter> requests;
-    std::optional<RateLimiter> tokens;
-    std::optional<Concurrency> concurrency;
+    std::shared_ptr<RateLimiter> requests;  // nothing: not limited by us
+    std::shared_ptr<RateLimiter> tokens;
+    std::shared_ptr<Concurrency> concurrency;
     uint32_t scope = 0;
     bool dead = false;
     bool suspect = false;

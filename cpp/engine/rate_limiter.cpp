@@ -72,9 +72,25 @@ void RateLimiter::settle(int64_t taken, int64_t actual, Instant now) {
   if (debt > 0) tat_ = plus(std::max(scaled_now(now), tat_), cost(debt));
 }
 
+void RateLimiter::retune(Quota quota, Instant now) {
+  const RateLimiter fresh(quota);
+  const Wide taken = ahead(now);  // quantity * period
+  const Wide per_period =
+      quota.period == quota_.period ? taken : taken / quota_.period.ns * quota.period.ns;
+  quota_ = quota;
+  tat_ = plus(scaled_now(now), per_period);
+}
+
 double RateLimiter::share_left(Instant now) const {
   double used = static_cast<double>(ahead(now)) / static_cast<double>(tolerance());
   return std::clamp(1.0 - used, 0.0, 1.0);
+}
+
+void share_limiter(std::shared_ptr<RateLimiter>& mine, const std::shared_ptr<RateLimiter>& before,
+                   Instant now) {
+  if (!mine || !before) return;
+  before->retune(mine->quota(), now);
+  mine = before;
 }
 
 }  // namespace keel::engine

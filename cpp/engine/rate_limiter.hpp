@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <limits>
+#include <memory>
 
 namespace keel::engine {
 
@@ -47,6 +48,8 @@ class RateLimiter {
   // Share of what can be held that is free now, in [0, 1].
   double share_left(Instant now) const;
   const Quota& quota() const { return quota_; }
+  // Another quota from now on. What was taken stays taken. Throws as the constructor does.
+  void retune(Quota quota, Instant now);
 
  private:
   // In units of ns * limit, where one quantity costs exactly period.ns.
@@ -58,5 +61,10 @@ class RateLimiter {
   Quota quota_;
   __int128 tat_ = std::numeric_limits<__int128>::min();  // theoretical arrival time
 };
+
+// Two that were made for the same thing become one, under the quota of `mine`: what either takes or
+// gives back, both see. A limit that only one of them has stays its own.
+void share_limiter(std::shared_ptr<RateLimiter>& mine, const std::shared_ptr<RateLimiter>& before,
+                   Instant now);
 
 }  // namespace keel::engine

@@ -55,8 +55,9 @@ Answer rate_limited(const std::string& account, const engine::Allowance& allowan
   return out;
 }
 
-Answer policy_refused(const std::string& text) {
+Answer policy_refused(const policy::Policy& by, const std::string& text) {
   Answer out = failure(AnswerKind::policy_refused, 403, "policy_refused", text);
+  out.refused_by = by.description().id;
   out.should_retry = false;
   return out;
 }

@@ -5,6 +5,7 @@
 
 #include "engine/cache.hpp"
 #include "engine/rate_limiter.hpp"
+#include "policy/policies.hpp"
 #include "relay/funding.hpp"
 #include "relay/survey.hpp"
 
@@ -16,7 +17,7 @@ Answer unknown_tenant(const std::string& tenant);
 Answer account_frozen(const std::string& account);
 Answer unknown_model(const Engines& engines, const std::string& asked);
 Answer rate_limited(const std::string& account, const engine::Allowance& allowance);
-Answer policy_refused(const std::string& text);
+Answer policy_refused(const policy::Policy& by, const std::string& text);
 Answer budget_exceeded(const Engines& engines, const Call& call, const Funding& funding,
                        Instant now);
 Answer no_target(const Engines& engines, const Survey& survey, Instant now);

@@ -70,6 +70,8 @@ void Life::begin(Call& call) {
   call.trace->stream = call.request.facts.stream;
   call.trace->tokens_in_estimate = call.request.facts.input_tokens_estimate;
   call.trace->max_tokens = call.request.facts.max_output_tokens;
+  if (!engines_.config->request_log_path.empty())
+    call.trace->tags = call.request.tags.substr(0, kTagsBytesMax);
   call.trace->began = now_;
   if (auto refusal = find_accounts(engines_, call))
     return run(call, answer(call, std::move(*refusal)));
@@ -99,7 +101,7 @@ Next Life::admit(Call& call) {
     engine::Allowance allowance = engines_.accounts[index].limits.would_allow(tokens, now_);
     if (allowance) continue;
     const std::string& name = engines_.config->accounts[index].name;
-    engines_.metrics.rate_limited(name);
+    engines_.metrics.rate_limited(index);
     call.trace->say(Stage::admit, "account " + name + " is over its limit", now_);
     return answer(call, rate_limited(name, allowance));
   }
@@ -129,10 +131,11 @@ Next Life::choose(Call& call) {
     return answer(call, deadline_exceeded(engines_, call));
   const Survey seen = survey(engines_, call, now_);
   const Plan planned = plan(engines_, call, seen, actions_);
-  if (planned.refused) return answer(call, policy_refused(*planned.refused));
+  const RoutePolicies& policies = engines_.routes[call.route].policies;
+  if (planned.refused) return answer(call, policy_refused(*policies.routing, *planned.refused));
   if (planned.order.empty()) return call.resuming ? Next::respond : nowhere(call, seen);
   Funding funding = fund(engines_, call, seen, planned, actions_, now_);
-  if (funding.refused) return answer(call, policy_refused(*funding.refused));
+  if (funding.refused) return answer(call, policy_refused(*policies.cost, *funding.refused));
   if (!funding.candidate) {
     tell_budget_exhausted(engines_, call, funding, actions_, now_);
     if (call.tries > 0) return Next::respond;  // no retry; the client gets the upstream's error
@@ -355,7 +358,9 @@ Next Life::answer(Call& call, Answer answer) {
     call.trace->identity = log_identity(call.request, call.canonical);
   call.trace->say(Stage::respond, describe_answer(engines_, answer), now_);
   answer.trace = call.trace;
-  engines_.metrics.request(call.trace->route, answer, elapsed(call.began, now_));
+  engines_.traces->keep(call.trace);
+  engines_.metrics.request(call.trace->route.empty() ? kNoRoute : call.route, answer,
+                           elapsed(call.began, now_));
   close(call);
   actions_.push_back(Respond{call.request.call, std::move(answer)});
   return Next::over;

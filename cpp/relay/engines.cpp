@@ -60,10 +60,13 @@ keel_target describe(const Config& config, const TargetConfig& target) {
 
 LimitSet::LimitSet(const Limits& limits) {
   if (limits.requests_per_minute > 0)
-    requests.emplace(engine::Quota::requests_per_minute(limits.requests_per_minute));
+    requests = std::make_shared<engine::RateLimiter>(
+        engine::Quota::requests_per_minute(limits.requests_per_minute));
   if (limits.tokens_per_minute > 0)
-    tokens.emplace(engine::Quota::tokens_per_minute(limits.tokens_per_minute));
-  if (limits.concurrency > 0) concurrency.emplace(limits.concurrency);
+    tokens = std::make_shared<engine::RateLimiter>(
+        engine::Quota::tokens_per_minute(limits.tokens_per_minute));
+  if (limits.concurrency > 0)
+    concurrency = std::make_shared<engine::Concurrency>(limits.concurrency);
 }
 
 engine::Allowance LimitSet::would_allow(int64_t token_count, Instant now) const {
@@ -92,8 +95,19 @@ void LimitSet::give_back(int64_t taken, int64_t actual, bool was_sent, Instant n
   if (concurrency) concurrency->leave();
 }
 
+void LimitSet::take_over(const LimitSet& before, Instant now) {
+  engine::share_limiter(requests, before.requests, now);
+  engine::share_limiter(tokens, before.tokens, now);
+  engine::share_concurrency(concurrency, before.concurrency);
+}
+
 Engines::Engines(std::shared_ptr<const Config> given, PolicySet policies, uint64_t seed)
-    : config(std::move(given)), random(seed), cache(config->cache), metrics(*config) {
+    : config(std::move(given)),
+      random(seed),
+      budget(std::make_shared<engine::Budget>()),
+      cache(config->cache),
+      metrics(*config),
+      traces(std::make_shared<Traces>(config->traces_kept)) {
   for (const ProviderConfig& provider : config->providers)
     providers.push_back({make_pool(provider, random.next()), LimitSet(provider.limits), {}, 0});
   for (size_t i = 0; i < config->targets.size(); ++i) {
@@ -122,10 +136,10 @@ Engines::Engines(std::shared_ptr<const Config> given, PolicySet policies, uint64
     accounts.push_back({LimitSet(account.limits), {}});
     account_by_name.emplace(account.name, static_cast<AccountIndex>(i));
     if (account.budget) {
-      accounts.back().ledger = budget.add_account(*account.budget);
+      accounts.back().ledger = budget->add_account(*account.budget);
     } else if (i == 0) {
       accounts.back().ledger =
-          budget.add_account({account.name, kUnlimited, engine::BudgetWindow::forever, 100});
+          budget->add_account({account.name, kUnlimited, engine::BudgetWindow::forever, 100});
     }
   }
 }
@@ -156,14 +170,15 @@ void breaker_moved(Engines& engines, TargetIndex index, Actions& actions, Instan
     text += wait;
   }
   target.told = breaker.state();
+  if (engines.succeeded) return;
   engines.metrics.breaker_transition(index);
   tell(actions, Notice::Kind::breaker, engines.config->targets[index].name, std::move(text));
 }
 
 void arm_ledger(Engines& engines) {
   engines.due.remove(engines.ledger_timer);
-  if (engines.budget.wake_at() != Instant::never())
-    engines.ledger_timer = engines.due.add(engines.budget.wake_at(), {Due::Kind::hold_leases, 0});
+  if (engines.budget->wake_at() != Instant::never())
+    engines.ledger_timer = engines.due.add(engines.budget->wake_at(), {Due::Kind::hold_leases, 0});
 }
 
 void arm_revival(Engines& engines, ProviderIndex index) {

@@ -16,6 +16,7 @@
 #include "relay/events.hpp"
 #include "relay/metrics.hpp"
 #include "relay/policy_set.hpp"
+#include "relay/traces.hpp"
 
 #include <keel/abi.h>
 
@@ -48,15 +49,17 @@ using DueTimes = Deadlines<Due>;
 
 // Requests and tokens per minute and how many at once, taken together or not at all.
 struct LimitSet {
-  std::optional<engine::RateLimiter> requests;
-  std::optional<engine::RateLimiter> tokens;
-  std::optional<engine::Concurrency> concurrency;
+  std::shared_ptr<engine::RateLimiter> requests;  // each: nothing where there is no limit
+  std::shared_ptr<engine::RateLimiter> tokens;
+  std::shared_ptr<engine::Concurrency> concurrency;
 
   explicit LimitSet(const Limits& limits);
   engine::Allowance would_allow(int64_t token_count, Instant now) const;
   void take(int64_t token_count, Instant now);  // after would_allow said yes
   // The request is over. `actual` replaces the tokens taken; `sent` false returns the request too.
   void give_back(int64_t taken, int64_t actual, bool sent, Instant now);
+  // Shares what both limit with the set before it, under the limits here.
+  void take_over(const LimitSet& before, Instant now);
 };
 
 struct TargetEngines {
@@ -117,7 +120,7 @@ struct Engines {
   std::vector<ProviderEngines> providers;
   std::vector<RouteEngines> routes;
   std::vector<AccountEngines> accounts;
-  engine::Budget budget;
+  std::shared_ptr<engine::Budget> budget;  // shared with the relays before and after this one
   engine::Cache cache;
   std::unordered_map<std::string, AccountIndex> account_by_name;
   std::unordered_map<std::string, RouteIndex> route_by_name;
@@ -129,7 +132,9 @@ struct Engines {
   AttemptId next_attempt = 1;
   ProbeId next_probe = 1;
   int64_t wall_offset_ns = 0;  // unix time minus our own clock
+  bool succeeded = false;      // another relay took over: what both see, that one tells
   Metrics metrics;
+  std::shared_ptr<Traces> traces;  // of the calls that were answered
 
   int64_t unix_ns(Instant now) const { return now.ns + wall_offset_ns; }
   const ProviderConfig& provider_of(TargetIndex target) const {

@@ -36,6 +36,7 @@ struct Request {
   bool no_store = false;               // neither
   Duration max_age = Duration::max();  // no older answer than this
   bool no_downgrade = false;
+  std::string tags;  // the client's own words for the request log; see kTagsBytesMax
   // What the client's head says to the provider, by the allow-list of CONVENTIONS.md; kept for
   // every attempt.
   std::shared_ptr<const Fields> forward;
@@ -138,6 +139,7 @@ struct Answer {
   Body body;         // the provider's bytes: the answer, or its last error
   std::string code;  // our error code, or the provider's
   std::string message;
+  std::string refused_by;  // the policy that refused it: its id
   TargetIndex target = 0;  // who answered; meaningful when `from_target`
   bool from_target = false;
   NanoUsd cost;

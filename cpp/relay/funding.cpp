@@ -52,7 +52,7 @@ keel_budget tightest_budget(const Engines& engines, const Call& call, Instant no
     const AccountConfig& config = engines.config->accounts[account];
     if (!config.budget) continue;
     AccountIndex ledger = *engines.accounts[account].ledger;
-    const auto totals = engines.budget.totals(ledger, engines.unix_ns(now));
+    const auto totals = engines.budget->totals(ledger, engines.unix_ns(now));
     const double share = committed_share(config.budget->limit, totals);
     const double alert = config.budget->alert_percent / 100.0;
     out.alert_passed |= share >= alert ? 1u : 0u;
@@ -137,7 +137,7 @@ Funding fund(Engines& engines, const Call& call, const Survey& survey, const Pla
   if (plan.order.empty()) return out;
   const uint32_t preferred = plan.order.front();
   const int64_t unix_ns = engines.unix_ns(now);
-  Purse purse{engines, call, survey, engines.budget.room(call.budget_accounts, unix_ns)};
+  Purse purse{engines, call, survey, engines.budget->room(call.budget_accounts, unix_ns)};
 
   std::vector<uint32_t> tried = advised(engines, call, survey, preferred, out, actions, now);
   if (out.refused) return out;
@@ -173,9 +173,9 @@ Funding fund(Engines& engines, const Call& call, const Survey& survey, const Pla
   }
   // Ask the ledger for the account that says no, so that the answer can name it.
   NanoUsd least = survey.candidates[preferred].worst_case.value_or(NanoUsd{0});
-  if (auto hold =
-          engines.budget.reserve(call.budget_accounts, least, call.deadline, unix_ns, &out.refusal))
-    engines.budget.release(*hold);
+  if (auto hold = engines.budget->reserve(call.budget_accounts, least, call.deadline, unix_ns,
+                                          &out.refusal))
+    engines.budget->release(*hold);
   return out;
 }
 

@@ -105,7 +105,7 @@ template <typename Visit>
 void for_ledger(const Engines& engines, Instant now, Visit visit) {
   for (AccountIndex i = 0; i < engines.accounts.size(); ++i)
     if (const auto& ledger = engines.accounts[i].ledger)
-      visit(engines.config->accounts[i], engines.budget.totals(*ledger, engines.unix_ns(now)));
+      visit(engines.config->accounts[i], engines.budget->totals(*ledger, engines.unix_ns(now)));
 }
 
 void render_money(Exposition& out, const Engines& engines, Instant now) {

@@ -13,6 +13,9 @@
 
 namespace keel::relay {
 
+// Of a client's tags that are kept; what is beyond is cut off.
+inline constexpr size_t kTagsBytesMax = 1024;
+
 // The request log's line (CONVENTIONS, "Request log", v 1). `trace` is the answer's own;
 // `began_unix_ns` is the wall clock at the request's arrival. What does not apply is null.
 std::string request_log_line(const Answer& answer, const Trace& trace, int64_t began_unix_ns);

@@ -142,7 +142,7 @@ void Relay::due(Due what, Actions& actions) {
       break;
     case Due::Kind::hold_leases:
       engines_.ledger_timer = DueTimes::kNone;
-      engines_.budget.expire(now_);
+      engines_.budget->expire(now_);
       arm_ledger(engines_);
       break;
   }

@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 namespace keel::relay {
@@ -20,6 +21,12 @@ class Relay {
   // `seed` is all the chance there is: the same seed, events and instants give the same actions.
   Relay(std::shared_ptr<const Config> config, PolicySet policies, uint64_t seed, Instant now);
 
+  // Goes on where `before` is, for a configuration that was read anew: money, limits, counters,
+  // what is known of targets and keys, the cache. First thing of all. `before` finishes its calls:
+  // what they settle is seen here. By name: a target at another address begins anew, and so does
+  // a budget over another kind of window.
+  void take_over(Relay& before, Instant now);
+
   // Appends to `actions`. `now` never runs backwards by the driver's doing; if it does, no time has
   // passed.
   void handle(Event event, Instant now, Actions& actions);
@@ -27,6 +34,14 @@ class Relay {
   Instant wake_at() const;
 
   std::string metrics(Instant now) const { return engines_.metrics.render(engines_, now); }
+  // Why an answered call went the way it went: the last config.traces_kept are there, each for the
+  // tenant whose it was. O(1).
+  std::shared_ptr<const Trace> find_trace(std::string_view request_id,
+                                          std::string_view tenant = {}) const {
+    return engines_.traces->find(request_id, tenant);
+  }
+  // What answering cost beside waiting for providers, measured by whoever has a clock.
+  void note_overhead(Duration overhead) { engines_.metrics.overhead(overhead); }
   const Engines& engines() const { return engines_; }
   size_t open_calls() const { return calls_.size(); }
   // The call's state while it is open: what the simulator's invariants look at.

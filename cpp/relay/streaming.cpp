@@ -283,6 +283,9 @@ void Life::deliver(Call& call, std::vector<std::string> frames) {
     if (!std::exchange(call.stream_begun, true)) piece.head = head_of(call);
     actions_.push_back(std::move(piece));
   }
+  if (call.trace->first_token || !call.delivery.committed()) return;
+  call.trace->first_token = now_;
+  engines_.metrics.first_token(call.route, elapsed(call.began, now_));
 }
 
 // The last attempt ended well: what is still kept back, and the end marker if nobody sent it.

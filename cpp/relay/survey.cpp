@@ -147,7 +147,7 @@ keel_request describe(Engines& engines, const Call& call, Instant now) {
   out.budget_left_share = 1.0;
   for (AccountIndex account : call.budget_accounts)
     out.budget_left_share =
-        std::clamp(1.0 - engines.budget.spent_share(account, engines.unix_ns(now)), 0.0,
+        std::clamp(1.0 - engines.budget->spent_share(account, engines.unix_ns(now)), 0.0,
                    out.budget_left_share);
   out.now_ns = now.ns;
   out.entropy = engines.random.next();

@@ -100,8 +100,8 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
       spent_keys_of(call, engines.config->targets[candidate.target].provider), now);
   assert(out.key && "the survey of this instant said that a key was free");
   provider.limits.take(out.tokens, now);
-  auto hold = engines.budget.reserve(call.budget_accounts, funding.hold, call.deadline + kHoldSlack,
-                                     engines.unix_ns(now));
+  auto hold = engines.budget->reserve(call.budget_accounts, funding.hold,
+                                      call.deadline + kHoldSlack, engines.unix_ns(now));
   assert(hold && "funding of this instant said that the money fits");
   out.hold = *hold;
   out.held = funding.hold;
@@ -118,23 +118,25 @@ namespace {
 void alert_about(Engines& engines, AccountIndex index, Actions& actions, Instant now) {
   AccountEngines& account = engines.accounts[index];
   const AccountConfig& config = engines.config->accounts[index];
-  if (!config.budget) return;
+  if (!config.budget || engines.succeeded) return;
   const int64_t unix_ns = engines.unix_ns(now);
   const int64_t window = engine::window_number(config.budget->window, unix_ns);
-  const double share = engines.budget.spent_share(*account.ledger, unix_ns);
+  const double share = engines.budget->spent_share(*account.ledger, unix_ns);
   if (share * 100.0 < config.budget->alert_percent || account.alerted_window == window) return;
   account.alerted_window = window;
   tell(actions, Notice::Kind::budget_alert, config.name,
-       "spent " + to_usd_text(engines.budget.totals(*account.ledger, unix_ns).posted) + " of " +
-           to_usd_text(config.budget->limit) + " USD in this " +
-           std::string(engine::name_of(config.budget->window)));
+       "spent " + to_usd_text(engines.budget->totals(*account.ledger, unix_ns).posted) + " of " +
+           to_usd_text(config.budget->limit) + " USD " +
+           (config.budget->window == engine::BudgetWindow::forever
+                ? "in all"
+                : "in this " + std::string(engine::name_of(config.budget->window))));
 }
 
 }  // namespace
 
 void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptRecord& record,
                   Actions& actions, Instant now) {
-  engine::Budget& budget = engines.budget;
+  engine::Budget& budget = *engines.budget;
   if (!attempt.sent) {
     budget.release(attempt.hold);
   } else if (attempt.verdict.billed == Billed::no) {

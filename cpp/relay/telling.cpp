@@ -133,6 +133,7 @@ AttemptRecord record_of(const Engines& engines, const Attempt& attempt, Instant 
   if (!provider.keys.empty()) out.key = provider.keys[attempt.key->key].label;
   out.started = attempt.started;
   out.sent = attempt.sent;
+  out.first_token = attempt.stream.first_content;
   out.ended = now;
   out.reused_connection = attempt.reused_connection;
   out.status = attempt.outcome.status;
@@ -169,8 +170,8 @@ void note_downgrade(Engines& engines, Call& call, const Funding& funding, Action
   for (AccountIndex index : call.accounts) {
     const AccountConfig& config = engines.config->accounts[index];
     AccountEngines& account = engines.accounts[index];
-    if (!config.budget) continue;
-    const double share = engines.budget.spent_share(*account.ledger, engines.unix_ns(now));
+    if (!config.budget || engines.succeeded) continue;
+    const double share = engines.budget->spent_share(*account.ledger, engines.unix_ns(now));
     const bool low = share * 100.0 >= config.budget->alert_percent;
     if (low && !account.downgrading && !funding.downgraded.empty()) {
       account.downgrading = true;
@@ -187,7 +188,7 @@ void tell_budget_exhausted(Engines& engines, const Call& call, const Funding& fu
   for (AccountIndex index : call.accounts) {
     AccountEngines& account = engines.accounts[index];
     const AccountConfig& config = engines.config->accounts[index];
-    if (account.ledger != funding.refusal.account || !config.budget) continue;
+    if (account.ledger != funding.refusal.account || !config.budget || engines.succeeded) continue;
     const int64_t window = engine::window_number(config.budget->window, engines.unix_ns(now));
     if (account.exhausted_window == window) continue;
     account.exhausted_window = window;

@@ -40,7 +40,8 @@ struct AttemptRecord {
   std::string model;
   std::string key;  // the key's label, never the key
   Instant started;
-  std::optional<Instant> sent;  // nothing: a try that was never a send
+  std::optional<Instant> sent;         // nothing: a try that was never a send
+  std::optional<Instant> first_token;  // of a stream: when its first content came
   Instant ended;
   bool reused_connection = false;
   int status = 0;
@@ -64,7 +65,9 @@ struct Trace {
   std::optional<Duration> allowed;    // from its begin to its deadline; nothing: refused before
   std::string cache;                  // hit, miss or bypass; empty: never looked
   std::string identity;               // only with a request log: log_identity's
+  std::string tags;                   // as the client gave them; only with a request log
   Instant began;
+  std::optional<Instant> first_token;  // of a stream: when its first content was delivered
   Instant ended;
   std::vector<TraceLine> lines;
   std::vector<AttemptRecord> attempts;
@@ -74,6 +77,10 @@ struct Trace {
   }
   // One screen of text: every line with its time since the request began.
   std::string explain() const;
+  // The same for programs: an object with every line and attempt, times in milliseconds since the
+  // request began. Names, numbers and labels as in the request log; no secret.
+  std::string to_json() const;
+  std::string attempts_json() const;  // its `attempts` alone, an array
 };
 
 }  // namespace keel::relay

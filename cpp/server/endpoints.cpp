@@ -16,6 +16,7 @@ constexpr std::array kEndpoints{
     Endpoint{"GET", "/health/liveliness", Access::everybody, What::liveness},
     Endpoint{"GET", "/health/readiness", Access::everybody, What::readiness},
     Endpoint{"GET", "/metrics", Access::tenant_off_loopback, What::metrics},
+    Endpoint{"GET", "/v1/requests/{id}/trace", Access::tenant, What::trace},
 };
 
 constexpr std::string_view kId = "{id}";

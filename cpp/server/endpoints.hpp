@@ -17,6 +17,7 @@ enum class What : uint8_t {
   liveness,
   readiness,
   metrics,
+  trace,
 };
 
 // Who may ask, where tenants are configured.

@@ -177,6 +177,7 @@ std::optional<http::Reply> read_request(http::Request& request, Operation operat
   read_cache_control(request.head.value_of("cache-control"), out);
   out.no_cache |= asked_in_query(request.head.query(), "noCache");
   out.no_downgrade = is_yes(request.head.value_of("x-keel-no-downgrade"));
+  out.tags = request.head.value_of("x-keel-tags");
   out.forward = forwarded(request.head, hops);
   return std::nullopt;
 }

@@ -84,6 +84,7 @@ void Gateway::take(const Opened& opened) {
     log_.say(relay::LogLevel::error, "request_log", *problem);
   std::erase_if(generations_, [](const auto& generation) { return generation.expired(); });
   generations_.push_back(opened.generation);
+  if (const auto& before = service_->current()) opened.generation->follow(*before);
   opened.generation->begin();
   service_->take(opened.generation);
 }

@@ -43,6 +43,10 @@ Generation::Generation(std::shared_ptr<const relay::Loaded> loaded,
       registry_(options.plugin_directories),
       tenants_(loaded_->config) {}
 
+void Generation::follow(Generation& before) {
+  relay_->take_over(*before.relay_, io::now());
+}
+
 Opened Generation::open(io::Loop& loop, const GenerationOptions& options) {
   Opened opened;
   const std::string& file = options.config_path;

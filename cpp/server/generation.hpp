@@ -40,6 +40,9 @@ class Generation {
   const Tenants& tenants() const { return tenants_; }
   net::Conductor& conductor() { return *conductor_; }
 
+  // Goes on where the generation before is, whose calls go on too; first thing of all.
+  void follow(Generation& before);
+  void note_overhead(Duration overhead) { relay_->note_overhead(overhead); }
   // Tells the relay the time; once, before the first call.
   void begin() { conductor_->begin(); }
   // Answers what is left as cancelled.

@@ -50,8 +50,8 @@ Left left_of(const engine::RateLimiter& limiter, Instant now) {
   return left;
 }
 
-void keep_tightest(std::optional<Left>& tightest, const std::optional<engine::RateLimiter>& limiter,
-                   Instant now) {
+void keep_tightest(std::optional<Left>& tightest,
+                   const std::shared_ptr<engine::RateLimiter>& limiter, Instant now) {
   if (!limiter) return;
   Left left = left_of(*limiter, now);
   if (!tightest || left.share < tightest->share) tightest = left;

@@ -155,6 +155,17 @@ http::Task<> Service::infer(Exchange& on, Operation operation) {
   }
 }
 
+namespace {
+
+// Another tenant's request is answered as one that never was.
+http::Reply trace_page(const relay::Relay& relay, std::string_view id, const std::string& tenant) {
+  const auto trace = relay.find_trace(id, tenant);
+  if (!trace) return refusal(404, "not_found", "no trace of such a request is kept");
+  return {200, trace->to_json()};
+}
+
+}  // namespace
+
 http::Reply Service::page(const Looked& looked, const Exchange& on) const {
   const Instant now = io::now();
   const relay::Relay& relay = on.generation->relay();
@@ -169,6 +180,8 @@ http::Reply Service::page(const Looked& looked, const Exchange& on) const {
       return readiness(relay.engines(), draining_, now);
     case What::metrics:
       return metrics_reply(relay.metrics(now));
+    case What::trace:
+      return trace_page(relay, looked.id, on.tenant);
     default:
       return unknown_path(on.request.head.path());
   }

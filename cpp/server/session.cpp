@@ -28,12 +28,13 @@ http::Reply with_id(http::Reply reply, const std::string& id) {
 
 http::Task<> reply_whole(Exchange& on, const relay::Answer& answer) {
   const Instant now = io::now();
-  const Generation& generation = *on.generation;
+  Generation& generation = *on.generation;
   http::Reply head;
   head.status = answer.status;
   head.fields.emplace_back("x-request-id", on.id);
   const Duration overhead =
       answer.trace ? overhead_of(*answer.trace, on.came, now) : elapsed(on.came, now);
+  generation.note_overhead(overhead);
   add_answer_fields(generation.config(), answer, overhead, head.fields);
   add_limits(generation.relay().engines(), on.tenant, now, head.fields);
   if (answer.kind == relay::AnswerKind::ok || (answer.status < 400 && answer.body)) {

@@ -39,7 +39,7 @@ void Checker::check_money(Instant now) {
   const auto& engines = simulator_->relay().engines();
   for (AccountIndex i = 0; i < config_->accounts.size(); ++i) {
     if (!engines.accounts[i].ledger) continue;
-    const auto totals = engines.budget.totals(*engines.accounts[i].ledger, engines.unix_ns(now));
+    const auto totals = engines.budget->totals(*engines.accounts[i].ledger, engines.unix_ns(now));
     check(totals.posted.value >= 0 && totals.held.value >= 0, "B2", "a negative total", now);
     if (!config_->accounts[i].budget) continue;
     const NanoUsd limit = config_->accounts[i].budget->limit;
@@ -85,7 +85,7 @@ void Checker::at_rest(Instant now) {
   check(calls_.empty(), "R3", "a call was never answered", now);
   check(simulator_->relay().open_calls() == 0, "L4", "a call is still open", now);
   check(engines.attempts.empty(), "L4", "an attempt is still in flight", now);
-  check(engines.budget.open_holds() == 0, "L4", "a hold is still open", now);
+  check(engines.budget->open_holds() == 0, "L4", "a hold is still open", now);
   for (TargetIndex i = 0; i < engines.targets.size(); ++i) {
     const auto& target = engines.targets[i];
     check(
@@ -103,7 +103,7 @@ void Checker::at_rest(Instant now) {
   for (const auto& account : engines.accounts)
     check(!account.limits.concurrency || account.limits.concurrency->in_flight() == 0, "L4",
           "an account's concurrency did not return to 0", now);
-  const NanoUsd ledger = engines.budget.lifetime(0).posted;
+  const NanoUsd ledger = engines.budget->lifetime(0).posted;
   check(
       ledger == posted_, "B2",
       [&] {

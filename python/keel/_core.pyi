@@ -136,6 +136,9 @@ class Answer:
     def provider(self) -> str:
         ...
     @property
+    def refused_by(self) -> str:
+        ...
+    @property
     def retry_after_ns(self) -> int | None:
         ...
     @property

@@ -92,7 +92,12 @@ class RateLimited(KeelError):
     """Too much was asked: of the relay's or the tenant's own limit, or of every provider there is.
 
     `retry_after`: when to ask again, where a provider or a limit has said so.
+
+    verdict, body: as of UpstreamError where a provider said so; empty where a limit of ours did.
     """
+
+    verdict: str = ""
+    body: bytes = b""
 
 
 class NoTarget(KeelError):
@@ -127,7 +132,12 @@ class StreamInterrupted(UpstreamError):
 
 
 class PolicyError(KeelError):
-    """A policy refused the request; the message is the policy's own."""
+    """A policy refused the request; the message is the policy's own.
+
+    policy: the id of the policy that did.
+    """
+
+    policy: str = ""
 
 
 class ForkedError(KeelError):
@@ -167,7 +177,10 @@ def error_of_answer(answer: _core.Answer) -> KeelError:
         retry_after=seconds,
         trace=trace_of(answer.trace),
     )
-    if isinstance(error, UpstreamError):
+    if isinstance(error, PolicyError):
+        error.policy = answer.refused_by
+    said_upstream = answer.kind in ("upstream_error", "stream_interrupted")
+    if isinstance(error, (UpstreamError, RateLimited)) and said_upstream:
         error.verdict = answer.verdict
         error.body = answer.body
     return error

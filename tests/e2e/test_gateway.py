@@ -57,6 +57,22 @@ def test_health_models_and_metrics(gateway):
     assert gateway.metric('keel_requests_total{route="r",outcome="ok"}') == 1
 
 
+def test_a_trace_is_kept_for_whose_request_it_was(tmp_path, mock):
+    tenants = {"shop": {"keys": ["sk-shop"]}, "mill": {"keys": ["sk-mill"]}}
+    shop, mill = ({"authorization": f"Bearer sk-{name}"} for name in tenants)
+    with Gateway(tmp_path / "g", route_over(mock.url, tenants=tenants)) as gateway:
+        assert gateway.chat(headers={**shop, "x-request-id": "mine"}).status == 200
+        path = "/v1/requests/mine/trace"
+        trace = gateway.call(path, headers=shop).json
+        assert trace["id"] == "mine"
+        assert trace["tenant"] == "shop"
+        assert trace["lines"][0]["stage"] == "begin"
+        assert trace["attempts"][0]["class"] == "ok"
+        assert gateway.call(path).status == 401
+        assert gateway.call(path, headers=mill).status == 404
+        assert gateway.call("/v1/requests/none/trace", headers=shop).status == 404
+
+
 def test_what_is_not_there_is_said_to_be_not_there(gateway):
     nowhere = gateway.call("/v1/nowhere")
     assert nowhere.status == 404

@@ -112,6 +112,7 @@ def test_a_reload_takes_over_without_dropping_a_request(tmp_path, mock):
         before.join()
         assert before.answer is not None
         assert before.answer.status == 200
+        assert gateway.metric('keel_requests_total{route="r",outcome="ok"}') == 1
         assert [event["routes"] for event in gateway.events("reloaded")] == [["r", "again"]]
 
 

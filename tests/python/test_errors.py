@@ -52,6 +52,7 @@ def test_a_rate_limit_of_the_relay(mock):
     assert caught.value.retry_after is not None
     assert 0 < caught.value.retry_after <= 60
     assert caught.value.trace is not None
+    assert (caught.value.verdict, caught.value.body) == ("", b"")
 
 
 def test_a_deadline(mock):
@@ -123,12 +124,14 @@ def test_a_policy_that_refuses_is_a_policy_error():
         status = 403
         code = "policy_refused"
         message = "not on Sundays"
+        refused_by = "sundays"
         retry_after_ns = None
         trace = None
 
     error = errors.error_of_answer(Refused())
     assert isinstance(error, keel.PolicyError)
     assert str(error) == "not on Sundays"
+    assert error.policy == "sundays"
 
 
 def test_every_answer_of_the_core_has_a_class():

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 import keel
-from conftest import ask, document, wait_until
+from conftest import ask, document, provider, wait_until
 
 
 def in_child(work: Callable[[], None]) -> int:
@@ -103,6 +103,29 @@ def test_a_limit_is_not_granted_twice(mock, sections, setting):
         assert in_child(work) == 0
         assert ask(relay).text
         assert in_child(work) == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "setting"),
+    [
+        ({"limits": {"requests_per_minute": 600}}, r"providers\.p\.limits"),
+        (
+            {"keys": [{"key": "sk-test", "limits": {"tokens_per_minute": 90_000}}]},
+            r"providers\.p\.keys\[0\]\.limits",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_nor_is_a_providers_or_a_keys(mock, more, setting):
+    known = provider(mock, "m", **more)
+    with keel.Relay.from_dict(document(mock, "m", providers={"p": known})) as relay:
+
+        def work():
+            with pytest.raises(keel.ForkedError, match=setting):
+                ask(relay)
+
+        assert in_child(work) == 0
+        assert ask(relay).text
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")

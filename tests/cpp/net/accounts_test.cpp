@@ -86,7 +86,7 @@ struct Books {
 
 // The ledger and the traces tell the same story, and nothing is left open.
 void expect_ledger_agrees(const House& house, const Books& books) {
-  const engine::Budget& budget = house.engines().budget;
+  const engine::Budget& budget = *house.engines().budget;
   EXPECT_EQ(books.sends, books.sent);
   EXPECT_EQ(budget.lifetime(0).postings, books.sent);
   EXPECT_EQ(budget.lifetime(0).posted, books.posted);

@@ -64,7 +64,7 @@ TEST(Threads, EightCallCancelTimeOutAndReadMetricsOnOneDriver) {
   EXPECT_EQ(ok + cancelled + late + others, kThreads * (100 / kSlowed));
   EXPECT_GT(ok, 0);
   EXPECT_GT(cancelled, 0);
-  EXPECT_EQ(house.engines().budget.open_holds(), 0);
+  EXPECT_EQ(house.engines().budget->open_holds(), 0);
   EXPECT_TRUE(house.engines().attempts.empty());
 }
 
@@ -93,7 +93,7 @@ TEST(Threads, CloseMeetsCallsUnderWay) {
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(answered, submitted);
     EXPECT_EQ(refused, kThreads);
-    EXPECT_EQ(house.engines().budget.open_holds(), 0);
+    EXPECT_EQ(house.engines().budget->open_holds(), 0);
     EXPECT_TRUE(house.engines().attempts.empty());
   }
 }

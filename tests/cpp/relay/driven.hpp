@@ -155,6 +155,12 @@ class Driven {
     finish(std::move(outcome), R"({"error":{"message":")" + message + R"("}})");
   }
 
+  // Takes over from another, as after a reload; that one goes on with its open calls.
+  void follow(Driven& before) {
+    now = before.now;
+    relay_.take_over(before.relay_, now);
+  }
+
   std::string metrics() const { return relay_.metrics(now); }
   std::string log_line() const {
     return request_log_line(*answer, *answer->trace, kUnixNs + answer->trace->began.ns);
@@ -164,11 +170,11 @@ class Driven {
   engine::Breaker::State breaker(TargetIndex target) const {
     return engines().targets[target].breaker.state();
   }
-  NanoUsd spent() const { return engines().budget.lifetime(0).posted; }
+  NanoUsd spent() const { return engines().budget->lifetime(0).posted; }
   // What every call must leave behind: nothing.
   bool at_rest() const {
     bool rest = relay_.open_calls() == 0 && engines().attempts.empty() &&
-                engines().budget.open_holds() == 0;
+                engines().budget->open_holds() == 0;
     for (const TargetEngines& target : engines().targets)
       rest &= target.in_flight == 0 &&
               target.breaker.permits_given() == target.breaker.permits_returned();

@@ -48,6 +48,19 @@ class FailingRouting : public policy::RoutingPolicy {
   policy::Description description_{KEEL_KIND_ROUTING, "failing", "1", "", 1, false};
 };
 
+class RefusingRouting : public policy::RoutingPolicy {
+ public:
+  const policy::Description& description() const override { return description_; }
+  policy::Decision route(const keel_request&, const keel_candidates&,
+                         std::vector<uint32_t>& order) override {
+    order.clear();
+    return policy::Decision::refuse("not on a Sunday");
+  }
+
+ private:
+  policy::Description description_{KEEL_KIND_ROUTING, "sundays", "1", "", 1, false};
+};
+
 class FakeTtl : public policy::TtlPolicy {
  public:
   explicit FakeTtl(int64_t ttl_ns) : ttl_ns_(ttl_ns) {}

@@ -41,7 +41,7 @@ TEST(Funding, WhatFitsExactlyIsSentAndHeld) {
   Driven d(near_only(whole));
   d.ask(request);
   EXPECT_FALSE(d.send().max_output_tokens) << "nothing is touched";
-  EXPECT_EQ(d.engines().budget.totals(0, 0).held, whole);
+  EXPECT_EQ(d.engines().budget->totals(0, 0).held, whole);
   d.succeed({.in = 20, .out = 10});
   EXPECT_EQ(d.answer->cost, NanoUsd{40'000});
   EXPECT_EQ(d.spent(), NanoUsd{40'000});
@@ -98,7 +98,7 @@ TEST(Funding, ClampsPerChoice) {
   Driven d(near_only(bound(request, 3 * 400)));
   d.ask(request);
   EXPECT_EQ(d.send().max_output_tokens, 400);
-  EXPECT_EQ(d.engines().budget.totals(0, 0).held, bound(request, 3 * 400));
+  EXPECT_EQ(d.engines().budget->totals(0, 0).held, bound(request, 3 * 400));
 }
 
 TEST(Funding, AClientWhoAskedForLessThan256IsNotClamped) {
@@ -164,6 +164,34 @@ TEST(Funding, ADowngradeIsTheAnswersNotTheRequests) {
   EXPECT_EQ(d.answer->downgraded, "") << "the model asked for has answered";
 }
 
+// Two that are held pass the share that none of them has spent yet, and a downgrade begins.
+TEST(Funding, WhatIsHeldIsCommittedAndSoIsAnOverrun) {
+  const NanoUsd each = bound(Driven::with_body(body(100)), 100);
+  Config config = with_budget({each.value * 4});
+  config.accounts[0].budget->alert_percent = 50;
+  config.providers[1].models[0].price = Price{.in = 1, .out = 1};
+  config.routes[0].targets[1].downgrade_only = true;
+  const auto low_only = [] {
+    auto cost = std::make_unique<FakeCost>(std::vector<uint32_t>{1});
+    cost->only_when_low = true;
+    PolicySet set(1);
+    set[0].cost = std::move(cost);
+    return set;
+  };
+  Driven held(config, low_only());
+  for (TargetIndex expected : {kNear, kNear, kFar}) {
+    held.ask(Driven::with_body(body(100)));
+    EXPECT_EQ(held.send().target, expected);
+  }
+  EXPECT_EQ(held.spent(), NanoUsd{0});
+
+  Driven overrun(config, low_only());
+  overrun.ask(Driven::with_body(body(100)));
+  overrun.succeed({.in = each.value / 400, .out = 0});  // more than twice what was held
+  overrun.ask(Driven::with_body(body(100)));
+  EXPECT_EQ(overrun.send().target, kFar);
+}
+
 TEST(Funding, NeverUpgradesInPrice) {
   Config config = small_config();
   config.providers[1].models[0].price = Price{.in = 2'000'000'000, .out = 4'000'000'000};
@@ -203,7 +231,7 @@ TEST(Funding, AnUnknownOutputLimitGets4096WhereABudgetApplies) {
   d.ask(request);
   EXPECT_EQ(d.send().max_output_tokens, kUnknownOutputLimit);
   EXPECT_NE(d.send().body.flatten().find(R"("max_completion_tokens":4096)"), std::string::npos);
-  EXPECT_EQ(d.engines().budget.totals(0, 0).held, bound(request, 4096));
+  EXPECT_EQ(d.engines().budget->totals(0, 0).held, bound(request, 4096));
 
   config.accounts[0].budget.reset();
   Driven free(config);
@@ -217,7 +245,7 @@ TEST(Funding, AKnownOutputLimitBoundsTheHold) {
   Driven d(near_only({10'000'000'000}));
   d.ask(request);
   EXPECT_FALSE(d.send().max_output_tokens);
-  EXPECT_EQ(d.engines().budget.totals(0, 0).held, bound(request, 1'000));
+  EXPECT_EQ(d.engines().budget->totals(0, 0).held, bound(request, 1'000));
 }
 
 TEST(Funding, WhatMayHaveBeenBilledIsPostedInFullAndARetryNeedsAFreshHold) {
@@ -252,11 +280,11 @@ TEST(Funding, AnErrorReplyIsPostedAtZeroUnlessTheProviderBillsErrors) {
   d.ask();
   d.fail(400, "no", ErrorCode::invalid_request);
   EXPECT_EQ(d.spent(), NanoUsd{0});
-  EXPECT_EQ(d.engines().budget.lifetime(0).postings, 1) << "the posting is kept";
+  EXPECT_EQ(d.engines().budget->lifetime(0).postings, 1) << "the posting is kept";
   config.providers[0].bills_errors = true;
   Driven billed(config);
   billed.ask();
-  const NanoUsd held = billed.engines().budget.totals(0, 0).held;
+  const NanoUsd held = billed.engines().budget->totals(0, 0).held;
   billed.fail(400, "no", ErrorCode::invalid_request);
   EXPECT_EQ(billed.spent(), held);
 }
@@ -266,7 +294,7 @@ TEST(Funding, MoreThanWasHeldIsPostedInFullAsAnOverrun) {
   d.ask();
   d.succeed({.in = 20, .out = 1'000'000});
   EXPECT_EQ(d.spent(), NanoUsd{2'000'020'000});
-  EXPECT_GT(d.engines().budget.totals(0, Driven::kUnixNs).overrun, NanoUsd{0});
+  EXPECT_GT(d.engines().budget->totals(0, Driven::kUnixNs).overrun, NanoUsd{0});
   EXPECT_EQ(d.told(Notice::Kind::overrun), 1u);
 }
 

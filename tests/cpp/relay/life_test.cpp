@@ -36,7 +36,7 @@ TEST(Life, CancelledBeforeAnythingLeftCostsNothing) {
   EXPECT_EQ(d.answer->sends, 0);
   EXPECT_EQ(d.answer->tries, 1);
   EXPECT_EQ(d.spent(), NanoUsd{0});
-  EXPECT_EQ(d.engines().budget.lifetime(0).postings, 0);
+  EXPECT_EQ(d.engines().budget->lifetime(0).postings, 0);
   EXPECT_TRUE(d.at_rest());
 }
 
@@ -44,7 +44,7 @@ TEST(Life, CancelledAfterItLeftIsPostedInFull) {
   Driven d;
   d.ask();
   const AttemptId id = d.send().attempt;
-  const NanoUsd held = d.engines().budget.totals(0, Driven::kUnixNs).held;
+  const NanoUsd held = d.engines().budget->totals(0, Driven::kUnixNs).held;
   d.feed(Sent{id});
   d.cancel();
   ASSERT_TRUE(d.answer);

@@ -20,10 +20,10 @@ std::set<std::string> names_in(const json& object) {
 }
 
 const std::set<std::string> kLineNames = {
-    "v",           "id",         "time",          "route",       "tenant",
-    "dialect",     "stream",     "model_asked",   "max_tokens",  "tokens_in_est",
-    "deadline_ms", "cache",      "outcome",       "http_status", "total_ms",
-    "ttft_ms",     "downgraded", "cost_nano_usd", "identity",    "attempts"};
+    "v",        "id",          "time",       "route",         "tenant",      "dialect",
+    "stream",   "model_asked", "max_tokens", "tokens_in_est", "deadline_ms", "cache",
+    "outcome",  "http_status", "total_ms",   "ttft_ms",       "downgraded",  "cost_nano_usd",
+    "identity", "tags",        "attempts"};
 const std::set<std::string> kAttemptNames = {
     "n",     "provider", "model",  "key",    "started_ms",    "ttft_ms",  "total_ms",
     "class", "status",   "billed", "tokens", "cost_nano_usd", "estimated"};
@@ -126,6 +126,21 @@ TEST(RequestLog, ARefusalBeforeARouteHasNoneAndNoDeadline) {
   EXPECT_EQ(line["outcome"], "rejected");
   EXPECT_EQ(line["http_status"], 404);
   EXPECT_EQ(line["attempts"], json::array());
+}
+
+TEST(RequestLog, TagsAreTheClientsOwnWordsCutToALength) {
+  Driven driven(logging_config());
+  Request request = driven.request();
+  request.tags = "team=a \"b\"\n" + std::string(2 * kTagsBytesMax, 'x');
+  driven.ask(request);
+  driven.succeed();
+  const json line = line_of(driven);
+  EXPECT_EQ(line["tags"].get<std::string>().size(), kTagsBytesMax);
+  EXPECT_EQ(line["tags"].get<std::string>().substr(0, 11), "team=a \"b\"\n");
+  Driven without;  // no log: not kept
+  without.ask(request);
+  without.succeed();
+  EXPECT_EQ(line_of(without)["tags"], nullptr);
 }
 
 TEST(RequestLog, ACancelledRequestIsLoggedWithItsAttempt) {

@@ -27,6 +27,8 @@ TEST(Metrics, ARelayThatDidNothingShowsEveryFamilyAndZeros) {
   const Page page = page_of(Driven());
   for (const char* name : {"keel_requests_total",
                            "keel_request_duration_seconds",
+                           "keel_time_to_first_token_seconds",
+                           "keel_overhead_seconds",
                            "keel_attempts_total",
                            "keel_attempt_duration_seconds",
                            "keel_provider_up",
@@ -49,7 +51,7 @@ TEST(Metrics, ARelayThatDidNothingShowsEveryFamilyAndZeros) {
                            "keel_in_flight",
                            "keel_build_info"})
     EXPECT_TRUE(page.has(name)) << name;
-  EXPECT_EQ(page.families.size(), 23u);
+  EXPECT_EQ(page.families.size(), 25u);
   EXPECT_EQ(page.value("keel_requests_total", {{"route", "main"}, {"outcome", "ok"}}), "0");
   EXPECT_EQ(page.value("keel_attempts_total", with(kFar, "verdict", "key_dead")), "0");
   EXPECT_EQ(page.value("keel_request_duration_seconds_count", {{"route", "main"}}), "0");
@@ -189,6 +191,7 @@ TEST(Metrics, EveryKindOfAnswerHasAnOutcome) {
   EXPECT_EQ(outcome(AnswerKind::no_target), "no_target");
   EXPECT_EQ(outcome(AnswerKind::deadline_exceeded), "deadline");
   EXPECT_EQ(outcome(AnswerKind::upstream_error), "upstream_error");
+  EXPECT_EQ(outcome(AnswerKind::stream_interrupted), "cut");
   EXPECT_EQ(outcome(AnswerKind::cancelled), "cancelled");
 }
 
@@ -237,6 +240,81 @@ TEST(Metrics, AKeyListedTwiceIsShownOnce) {
   config.providers[0].keys.push_back(config.providers[0].keys[0]);
   const Page page = page_of(Driven(std::move(config)));  // a second sample would be refused
   EXPECT_EQ(page.value("keel_key_up", {{"provider", "near"}, {"key", "label-near"}}), "1");
+}
+
+TEST(Metrics, FirstTokensAndOverheadAreWhatTheyAreToldToBe) {
+  Config config = small_config();
+  Driven driven(config);
+  Metrics metrics(config);
+  metrics.first_token(0, milliseconds(800));
+  metrics.overhead(nanoseconds(42'000));
+  metrics.overhead(Duration::zero() - seconds(1));  // the clock stepped back
+  const Page page(metrics.render(driven.relay().engines(), {}));
+  const LabelMap route = {{"route", "main"}};
+  EXPECT_EQ(page.value("keel_time_to_first_token_seconds_count", route), "1");
+  EXPECT_EQ(page.value("keel_time_to_first_token_seconds_bucket", with(route, "le", "0.5")), "0");
+  EXPECT_EQ(page.value("keel_time_to_first_token_seconds_bucket", with(route, "le", "1")), "1");
+  EXPECT_EQ(page.value("keel_overhead_seconds_bucket", {{"le", "2.5e-05"}}), "1");
+  EXPECT_EQ(page.value("keel_overhead_seconds_bucket", {{"le", "5e-05"}}), "2");
+  EXPECT_EQ(page.value("keel_overhead_seconds_sum", {}), "4.2e-05");
+}
+
+TEST(Metrics, EveryOutcomeOfTheConventionsIsThereFromTheStart) {
+  const Page page = page_of(Driven());
+  for (const char* outcome : {"ok", "cached", "rejected", "rate_limited", "budget", "no_target",
+                              "deadline", "upstream_error", "cut", "cancelled"})
+    EXPECT_EQ(page.value("keel_requests_total", {{"route", "main"}, {"outcome", outcome}}), "0");
+}
+
+TEST(Metrics, AsManySeriesAfterAThousandStrangersAsAfterOne) {
+  Driven driven;
+  const auto strangers = [&](int from, int to) {
+    for (int i = from; i < to; ++i) {
+      driven.ask("model-" + std::to_string(i));
+      driven.ask("main", "tenant-" + std::to_string(i));
+    }
+    size_t series = 0;
+    for (const auto& family : page_of(driven).families) series += family.samples.size();
+    return series;
+  };
+  const size_t after_one = strangers(0, 1);
+  EXPECT_EQ(strangers(1, 1'000), after_one);
+}
+
+TEST(Metrics, OneThatJoinsCountsOnWithTheOneBefore) {
+  Config config = small_config();
+  config.accounts[0].limits.requests_per_minute = 60;
+  Metrics before(config);
+  AttemptRecord record;
+  record.target = 1;
+  record.sent = Instant{};
+  record.posted = {5};
+  before.attempt(record);
+  before.retry(1);
+  before.rate_limited(0);
+  Config next = config;
+  std::swap(next.targets[0], next.targets[1]);
+  next.routes[0].name = "other";
+  next.accounts[0].limits = {};
+  Metrics after(next);
+  after.join(before, next);
+  record.target = 0;  // the same target by its new number
+  after.attempt(record);
+  before.request(0, Answer{}, seconds(1));  // one that was still under way
+  after.request(0, Answer{}, seconds(1));
+  after.failover(0, 1);
+  before.failover(1, 0);
+  Driven driven(next);
+  const Page page(after.render(driven.relay().engines(), {}));
+  EXPECT_EQ(page.value("keel_attempts_total", with(kFar, "verdict", "ok")), "2");
+  EXPECT_EQ(page.value("keel_retries_total", kFar), "1");
+  EXPECT_EQ(page.value("keel_requests_total", {{"route", "main"}, {"outcome", "ok"}}), "1");
+  EXPECT_EQ(page.value("keel_requests_total", {{"route", "other"}, {"outcome", "ok"}}), "1");
+  EXPECT_EQ(page.value("keel_rate_limited_total", {{"account", "relay"}}), "1");
+  EXPECT_EQ(
+      page.value("keel_failovers_total", {{"from", "far/far-model"}, {"to", "near/near-model"}}),
+      "2");
+  EXPECT_EQ(after.postings(), 2u);
 }
 
 TEST(Histogram, AnEdgeBelongsToItsBucket) {

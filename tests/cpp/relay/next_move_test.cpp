@@ -142,6 +142,38 @@ const std::vector<Row> kTable = {
        s.sends_left = 1;
      },
      Kind::here, milliseconds(1050)},
+    {"throttled, the last send is not for another key", Class::throttled_key,
+     [](Situation& s) {
+       s.sends_left = 1;
+       s.other_key_now = true;
+     },
+     Kind::elsewhere},
+    {"throttled, the last send, alone, another key", Class::throttled_key,
+     [](Situation& s) {
+       alone(s);
+       s.sends_left = 1;
+       s.other_key_now = true;
+     },
+     Kind::here},
+    {"throttled, the last send to one that failed before", Class::throttled_key,
+     [](Situation& s) {
+       only_failed_ones_elsewhere(s);
+       s.sends_left = 1;
+       s.other_key_now = true;
+     },
+     Kind::elsewhere, milliseconds(25)},
+    {"throttled, the last send to the same model", Class::throttled_key,
+     [](Situation& s) {
+       s.sends_left = 1;
+       s.other_key_now = s.elsewhere_same_model = true;
+     },
+     Kind::same_model},
+    {"pool throttled, the last send is kept for the other", Class::throttled_pool,
+     [](Situation& s) {
+       s.sends_left = 1;
+       s.cooldown = seconds(1);
+     },
+     Kind::elsewhere},
     {"throttled, no use in waiting here", Class::throttled_key,
      [](Situation& s) {
        s.cooldown = seconds(1);

@@ -42,6 +42,16 @@ TEST(Notices, TheAlertOncePerWindow) {
   EXPECT_EQ(d.told(Kind::budget_alert), 2u);
 }
 
+TEST(Notices, TheAlertNamesItsWindow) {
+  for (auto [window, words] : {std::pair{engine::BudgetWindow::day, "0.0009 USD in this day"},
+                               {engine::BudgetWindow::forever, "0.0009 USD in all"}}) {
+    Driven d(small_budget(window));
+    ask_times(d, 9);
+    ASSERT_EQ(d.told(Kind::budget_alert), 1u);
+    EXPECT_NE(d.notices.back().text.find(words), std::string::npos) << d.notices.back().text;
+  }
+}
+
 TEST(Notices, TheEndOfABudgetOncePerWindow) {
   Driven d(small_budget());
   int refused = 0;
@@ -90,6 +100,16 @@ TEST(Notices, AFailingPolicyOnceAMinuteAndTheHostsOrderHolds) {
   d.wait(minutes(1));
   ask_times(d, 50);
   EXPECT_EQ(d.told(Kind::policy_failed), 2u);
+}
+
+TEST(Notices, ARefusalNamesThePolicy) {
+  PolicySet set(1);
+  set[0].routing = std::make_unique<RefusingRouting>();
+  Driven d(small_config(), std::move(set));
+  d.ask();
+  EXPECT_EQ(d.answer->kind, AnswerKind::policy_refused);
+  EXPECT_EQ(d.answer->refused_by, "sundays");
+  EXPECT_EQ(d.answer->message, "not on a Sunday");
 }
 
 TEST(Notices, ADeadKeyOnceHoweverManyRequestsMeetIt) {

@@ -53,6 +53,7 @@ std::string all_that_is_shown(const Driven& driven) {
     out += notice_line(notice, level_of(notice.kind), 0) + '\n';
   if (driven.answer) {
     out += driven.answer->trace->explain() + driven.log_line();
+    out += driven.answer->trace->to_json();
     out += driven.answer->code + driven.answer->message + std::string(driven.answer->body.view());
   }
   return out;

@@ -125,7 +125,7 @@ class Article {
     return static_cast<size_t>(std::count_if(notices.begin(), notices.end(),
                                              [&](const auto& n) { return n.second.kind == kind; }));
   }
-  NanoUsd spent() const { return sim.relay().engines().budget.lifetime(0).posted; }
+  NanoUsd spent() const { return sim.relay().engines().budget->lifetime(0).posted; }
 
   static Manner well(Usage usage = {.in = 20, .out = 10}) {
     return [=](int, Instant now) { return exchange_of(Fault::none, usage, kTakes, now); };

@@ -1,0 +1,42 @@
+#pragma once
+// The traces of the last answered requests, for whoever asks why afterwards. Bounded: the oldest
+// leaves first. A tenant is told of its own requests only, so a trace is found by both names.
+
+#include "relay/trace.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace keel::relay {
+
+class Traces {
+ public:
+  explicit Traces(size_t kept) : limit_(kept) {}  // 0 keeps none
+
+  void keep(std::shared_ptr<const Trace> trace);
+  // Of two requests that came with the same id, the later one. Nothing: never seen, or too long
+  // ago. O(1).
+  std::shared_ptr<const Trace> find(std::string_view request_id, std::string_view tenant) const;
+  size_t size() const { return ring_.size(); }
+
+ private:
+  struct Name {  // views into the trace itself
+    std::string_view tenant, id;
+    bool operator==(const Name&) const = default;
+  };
+  struct Hash {
+    size_t operator()(const Name& name) const noexcept;
+  };
+  static Name name_of(const Trace& trace) { return {trace.tenant, trace.id}; }
+
+  size_t limit_;
+  size_t next_ = 0;  // where the next one goes: the oldest, once the ring is full
+  std::vector<std::shared_ptr<const Trace>> ring_;
+  std::unordered_map<Name, size_t, Hash> places_;
+};
+
+}  // namespace keel::relay
