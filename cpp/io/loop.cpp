@@ -39,6 +39,28 @@ void Loop::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+void Loop::post_next(std::unique_ptr<Posted> work) {
+  {
+    std::lock_guard lock(posting_);
+    posted_.push_back(std::move(work));
+    if (posted_.size() > 1) return;  // whoever posted the first has the loop called
+  }
+  boost::asio::post(context_, [this] { run_posted(); });
+}
+
+void Loop::run_posted() {
+  {
+    std::lock_guard lock(posting_);
+    running_.swap(posted_);
+  }
+  for (std::unique_ptr<Posted>& work : running_) {
+    if (context_.stopped()) break;
+    work->run();
+    work.reset();
+  }
+  running_.clear();
+}
+
 void Loop::enlist(Timer* timer) {
   timers_.push_back(timer);
 }

@@ -7,8 +7,10 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -43,13 +45,29 @@ class Loop {
   bool in_loop_thread() const { return std::this_thread::get_id() == id_.load(); }
   boost::asio::io_context& context() { return context_; }
 
-  // Runs `work` on the loop's thread, in the order posted. From any thread.
+  // Runs `work` on the loop's thread, in the order posted. From any thread. The order is ours:
+  // Asio keeps what the loop's thread itself posts aside, and lets other threads' posts overtake.
   template <typename Work>
   void post(Work&& work) {
-    boost::asio::post(context_, std::forward<Work>(work));
+    post_next(std::make_unique<PostedWork<std::decay_t<Work>>>(std::forward<Work>(work)));
   }
 
  private:
+  struct Posted {
+    virtual ~Posted() = default;
+    virtual void run() = 0;
+  };
+  template <typename Work>
+  struct PostedWork final : Posted {
+    explicit PostedWork(Work&& from) : work(std::move(from)) {}
+    explicit PostedWork(const Work& from) : work(from) {}
+    void run() override { work(); }
+    Work work;
+  };
+
+  void post_next(std::unique_ptr<Posted> work);
+  void run_posted();
+
   friend class Timer;
   void enlist(class Timer* timer);
   void strike(class Timer* timer);
@@ -65,6 +83,9 @@ class Loop {
   SteadyTimer timer_;
   Instant armed_ = Instant::never();
   std::vector<class Timer*> timers_;
+  std::mutex posting_;
+  std::vector<std::unique_ptr<Posted>> posted_;  // under posting_
+  std::vector<std::unique_ptr<Posted>> running_;
   std::thread thread_;
   std::atomic<std::thread::id> id_{};  // set by the thread itself: thread_ may not be yet
 };

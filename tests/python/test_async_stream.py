@@ -193,6 +193,24 @@ def test_storms_of_cancelled_streams(start_mock):
     asyncio.run(work())
 
 
+def test_a_slow_reader_makes_the_provider_wait():
+    words = ["x" * 1000] * 20_000  # 20 MB
+
+    async def work():
+        async with keel.AsyncRelay.from_dict(document(provider, "m")) as relay:
+            found = stream(relay)
+            await anext(found)
+            sent = -1
+            while sent != provider.sent:
+                sent = provider.sent
+                await asyncio.sleep(0.2)
+            assert sent < 16_000_000
+            assert sum([len(chunk.text) async for chunk in found]) == 20_000_000
+
+    with scripted({"m": [*text(*words), event(finish="stop"), DONE]}) as provider:
+        asyncio.run(work())
+
+
 def test_closing_the_relay_ends_streams():
     async def work():
         relay = keel.AsyncRelay.from_dict(document(provider, "m"))

@@ -343,6 +343,21 @@ def test_streams_of_many_threads_are_never_crossed(start_mock):
         assert is_quiet(relay)
 
 
+def test_a_slow_reader_makes_the_provider_wait():
+    words = ["x" * 1000] * 20_000  # 20 MB
+    with scripted({"m": [*text(*words), event(finish="stop"), DONE]}) as provider:
+        with keel.Relay.from_dict(document(provider, "m")) as relay:
+            found = stream(relay)
+            next(found)
+            sent = -1
+            while sent != provider.sent:  # until it is stuck
+                sent = provider.sent
+                time.sleep(0.2)
+            assert sent < 16_000_000  # what the kernel keeps is most of it
+            assert sum(len(chunk.text) for chunk in found) == 20_000_000
+            assert found.reply.finish_reason == "stop"
+
+
 def test_one_stream_read_by_several_threads(mock):
     with keel.Relay.from_dict(document(mock, "m")) as relay:
         found = stream(relay, "[[out=2000]]")
