@@ -15,12 +15,12 @@
 #include "relay/log.hpp"
 #include "relay/next_move.hpp"
 #include "relay/redaction.hpp"
+#include "relay/sending.hpp"
 #include "relay/situation.hpp"
 #include "relay/streaming.hpp"
 #include "relay/survey.hpp"
 #include "relay/taking.hpp"
 #include "relay/telling.hpp"
-#include "wire/exchange.hpp"
 
 #include <algorithm>
 
@@ -158,30 +158,12 @@ Next Life::attempt(Call& call) {
   const Instant connect_by = now_ + engines_.config->connect_timeout;
   if (connect_by < attempt.limit)
     attempt.connect_timer = engines_.due.add(connect_by, {Due::Kind::connect_limit, attempt.id});
-  const wire::Facts& facts = call.request.facts;
-  const ProviderConfig& provider = engines_.provider_of(attempt.target);
-  const ModelConfig& model = engines_.model_of(attempt.target);
-  if (facts.stream) {
+  if (call.request.facts.stream) {
     call.delivery.begin(attempt.speech);
     engines_.due.remove(call.keep_timer);
   }
-  Send send{.call = call.request.call, .attempt = attempt.id, .target = attempt.target};
-  if (!provider.keys.empty()) send.key = attempt.key->key;
-  send.operation = facts.operation;
-  send.stream = facts.stream;
-  send.forward = call.request.forward;
-  send.max_output_tokens = attempt.clamped;
-  if (!call.request.body.empty()) {
-    wire::Retarget to{.model = model.name, .max_output_tokens = attempt.clamped};
-    to.ask_usage = facts.stream && provider.stream_options;
-    if (call.resuming == Resume::continuation) {
-      to.begun = call.delivery.text();
-      to.prefill = model.prefill;
-    }
-    send.body = wire::retarget(call.request.body, facts, to);
-  }
   call.trace->say(Stage::attempt, describe_attempt(engines_, call, now_), now_);
-  actions_.push_back(std::move(send));
+  actions_.push_back(send_of(engines_, call));
   if (call.paused) actions_.push_back(Pause{attempt.id, true});
   return Next::wait;
 }
