@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 
-Step = bytes | float | None  # bytes are sent, seconds waited, None: nothing more until closed
+
+class Head(NamedTuple):
+    """As the first step: a head other than that of a stream."""
+
+    status: int
+    fields: dict[str, str]
+
+
+# Bytes are sent, seconds waited, None: nothing more until the client closes.
+Step = Head | bytes | float | None
+Steps = Sequence[Step] | Callable[[], Sequence[Step]]
 
 
 def event(delta: dict[str, Any] | None = None, finish: str | None = None, **more: Any) -> bytes:
@@ -24,39 +35,54 @@ def text(*words: str) -> list[Step]:
     return [event({"role": "assistant", "content": ""}), *(event({"content": w}) for w in words)]
 
 
+def reply(body: bytes, status: int = 200, **fields: str) -> list[Step]:
+    """An answer that is no stream."""
+    sized = {"content-type": "application/json", "content-length": str(len(body))}
+    return [Head(status, {**sized, **{k.replace("_", "-"): v for k, v in fields.items()}}), body]
+
+
 DONE = b"data: [DONE]\n\n"
 USAGE = {"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 8}
 
 
 class Scripted:
-    """`steps`: what to answer, by model. Ends without a last chunk, so a script's end is a cut
-    unless it says DONE."""
+    """`steps`: what to answer, by model, or by "" where any model gets the same. Ends without a
+    last chunk, so a script's end is a cut unless it says DONE."""
 
-    def __init__(self, url: str, steps: dict[str, Sequence[Step]]) -> None:
+    def __init__(self, url: str, steps: dict[str, Steps]) -> None:
         self.url = url
         self.steps = steps
         self.asked: list[dict[str, Any]] = []
+        self.bodies: list[bytes] = []
+        self.closed: list[float] = []  # when clients closed what waited for it, by time.monotonic()
         self.open = 0
         self.sent = 0
         self.lock = threading.Lock()
 
 
 @contextmanager
-def scripted(steps: dict[str, Sequence[Step]]) -> Iterator[Scripted]:
+def scripted(steps: dict[str, Steps], send_buffer: int | None = None) -> Iterator[Scripted]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            raw = self.rfile.read(int(self.headers["content-length"]))
+            body = json.loads(raw)
             with state.lock:
                 state.asked.append(body)
+                state.bodies.append(raw)
                 state.open += 1
             try:
-                self.send_response(200)
-                self.send_header("content-type", "text/event-stream")
-                self.send_header("connection", "close")
+                found = state.steps.get(body["model"]) or state.steps[""]
+                steps = list(found() if callable(found) else found)
+                head = Head(200, {"content-type": "text/event-stream"})
+                if steps and isinstance(steps[0], Head):
+                    head = steps.pop(0)
+                self.send_response(head.status)
+                for name, value in {**head.fields, "connection": "close"}.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                for step in state.steps[body["model"]]:
+                for step in steps:
                     self.take(step)
             except OSError:
                 pass  # the client has gone
@@ -71,8 +97,12 @@ def scripted(steps: dict[str, Sequence[Step]]) -> Iterator[Scripted]:
                     state.sent += len(step)
             elif step is None:
                 self.connection.settimeout(60)
-                self.connection.recv(1)  # returns when the client closes
-            else:
+                try:
+                    self.connection.recv(1)  # returns when the client closes
+                finally:
+                    with state.lock:
+                        state.closed.append(time.monotonic())
+            elif not isinstance(step, Head):
                 time.sleep(step)
 
         def log_message(self, *_: Any) -> None:
@@ -80,7 +110,13 @@ def scripted(steps: dict[str, Sequence[Step]]) -> Iterator[Scripted]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
-        request_queue_size = 128
+        request_queue_size = 512
+
+        def get_request(self) -> Any:
+            accepted = super().get_request()
+            if send_buffer:
+                accepted[0].setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+            return accepted
 
         def handle_error(self, *_: Any) -> None:
             pass  # the client has gone
