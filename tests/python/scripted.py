@@ -19,6 +19,8 @@ class Head(NamedTuple):
     fields: dict[str, str]
 
 
+NO_HEAD = Head(0, {})
+
 # Bytes are sent, seconds waited, None: nothing more until the client closes.
 Step = Head | bytes | float | None
 Steps = Sequence[Step] | Callable[[], Sequence[Step]]
@@ -56,6 +58,7 @@ class Scripted:
         self.bodies: list[bytes] = []
         self.closed: list[float] = []  # when clients closed what waited for it, by time.monotonic()
         self.open = 0
+        self.waiting = 0  # of those, how many wait for their client to close
         self.sent = 0
         self.lock = threading.Lock()
 
@@ -78,10 +81,11 @@ def scripted(steps: dict[str, Steps], send_buffer: int | None = None) -> Iterato
                 head = Head(200, {"content-type": "text/event-stream"})
                 if steps and isinstance(steps[0], Head):
                     head = steps.pop(0)
-                self.send_response(head.status)
-                for name, value in {**head.fields, "connection": "close"}.items():
-                    self.send_header(name, value)
-                self.end_headers()
+                if head is not NO_HEAD:
+                    self.send_response(head.status)
+                    for name, value in {**head.fields, "connection": "close"}.items():
+                        self.send_header(name, value)
+                    self.end_headers()
                 for step in steps:
                     self.take(step)
             except OSError:
@@ -97,11 +101,14 @@ def scripted(steps: dict[str, Steps], send_buffer: int | None = None) -> Iterato
                     state.sent += len(step)
             elif step is None:
                 self.connection.settimeout(60)
+                with state.lock:
+                    state.waiting += 1
                 try:
                     self.connection.recv(1)  # returns when the client closes
                 finally:
                     with state.lock:
                         state.closed.append(time.monotonic())
+                        state.waiting -= 1
             elif not isinstance(step, Head):
                 time.sleep(step)
 
