@@ -177,6 +177,7 @@ void Gateway::watch_drain(Instant now) {
 // Whatever is still open is cancelled: its client hears so, its money is settled.
 void Gateway::cut() {
   cut_ = true;
+  service_->set_closed();
   for (const auto& weak : generations_) {
     if (auto generation = weak.lock()) generation->end();
   }

@@ -43,6 +43,12 @@ http::Reply unknown_path(std::string_view path) {
                  "there is no " + std::string(path) + "; there are: " + endpoints_text());
 }
 
+http::Reply shutting_down() {
+  http::Reply reply = refusal(503, "no_target_available", "the gateway is shutting down");
+  reply.fields.emplace_back("retry-after", "1");
+  return reply;
+}
+
 http::Reply wrong_method(const http::Head& head, const std::string& allow) {
   http::Reply reply =
       refusal(405, "method_not_allowed",
@@ -110,7 +116,7 @@ Service::Looked Service::look(const http::Request& request) {
   }
   if (needs_key(found.endpoint->access)) looked.refusal = identify(request, looked.tenant);
   if (!looked.refusal && operation_of(found.endpoint->what))
-    looked.refusal = refuse_body(request.head);
+    looked.refusal = closed_ ? shutting_down() : refuse_body(request.head);
   return looked;
 }
 

@@ -24,6 +24,8 @@ class Service final : public http::Handler {
   const std::shared_ptr<Generation>& current() const { return current_; }
   void drop() { current_.reset(); }
   void set_draining() { draining_ = true; }
+  // No request is begun from now on: what is open was cut, and whatever came would be, unheard.
+  void set_closed() { closed_ = true; }
   size_t open() const { return open_; }
 
   std::optional<http::Reply> turn_away(const http::Request& request) override;
@@ -50,6 +52,7 @@ class Service final : public http::Handler {
   WrongKeys wrong_keys_;
   size_t open_ = 0;  // requests that are being answered
   bool draining_ = false;
+  bool closed_ = false;
 };
 
 }  // namespace keel::server
