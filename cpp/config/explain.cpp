@@ -304,6 +304,8 @@ void write_server(Page& page, const ServerConfig& server) {
   page.put("listen", yaml_text(listen_text(server.host, server.port)));
   page.put("open_models", server.open_models ? "true" : "false");
   page.put("drain", duration_text(server.drain));
+  page.put("connections", std::to_string(server.connections));
+  page.put("connections_per_address", std::to_string(server.connections_per_address));
   page.close();
 }
 

@@ -11,6 +11,7 @@ namespace keel::relay {
 namespace {
 
 constexpr Duration kLongestDrain = hours(1);
+constexpr int64_t kMostConnections = 1'000'000;
 constexpr int64_t kMostHeldTokens = 1'000'000;
 
 void read_resume(const Value& value, std::vector<Resume>& resume) {
@@ -58,6 +59,8 @@ std::optional<Value> read_server(const Value& value, ServerConfig& server) {
   }
   section.read("open_models", server.open_models);
   section.read("drain", server.drain, Duration::zero(), kLongestDrain);
+  section.read("connections", server.connections, 1, kMostConnections);
+  section.read("connections_per_address", server.connections_per_address, 1, kMostConnections);
   section.finish();
   return listen;
 }

@@ -26,6 +26,17 @@ std::string_view code_of(int status) {
 
 }  // namespace
 
+std::string origin_of(const Socket& socket) {
+  error_code ec;
+  const auto address = socket.remote_endpoint(ec).address();
+  if (ec || address.is_v4()) return address.to_string();
+  const auto v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
+  auto bytes = v6.to_bytes();
+  std::fill(bytes.begin() + 8, bytes.end(), uint8_t{0});
+  return asio::ip::address_v6(bytes).to_string();
+}
+
 Connection::Connection(std::shared_ptr<Floor> floor, Socket socket)
     : floor_(std::move(floor)),
       socket_(std::move(socket)),
@@ -40,10 +51,14 @@ Connection::Connection(std::shared_ptr<Floor> floor, Socket socket)
   socket_.non_blocking(true, ec);
   if (floor_->options.tls) tls_.emplace(socket_, *floor_->options.tls);
   floor_->connections.insert(this);
+  origin_ = origin_of(socket_);
+  ++floor_->connections_from[origin_];
 }
 
 Connection::~Connection() {
   floor_->connections.erase(this);
+  auto from = floor_->connections_from.find(origin_);
+  if (--from->second == 0) floor_->connections_from.erase(from);
 }
 
 Task<> Connection::run() {

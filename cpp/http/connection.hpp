@@ -7,7 +7,9 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 
 #include <boost/asio/ssl/stream.hpp>
@@ -16,12 +18,17 @@ namespace keel::http {
 
 class Connection;
 
+// Whom a limit per address counts together: an IPv4 address, or the /64 of an IPv6 address, which
+// one client has to itself.
+std::string origin_of(const Socket& socket);
+
 // What the connections of a server share. They may outlive the Server object, not the loop.
 struct Floor {
   asio::io_context& loop;
   Handler& handler;
   Options options;
   std::unordered_set<Connection*> connections;
+  std::unordered_map<std::string, size_t> connections_from;  // by origin_of()
   uint64_t next_id = 1;
   std::string date;
   bool draining = false;
@@ -82,6 +89,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Timer wake_;  // an event: armed for ever, cancelled to wake the reader
   Timer pause_;
   Peer peer_;
+  std::string origin_;
   Instant deadline_ = Instant::never();
   size_t capacity_;  // grows with what comes, up to the limit of a head
   std::unique_ptr<char[]> inbox_;

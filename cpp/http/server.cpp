@@ -30,11 +30,19 @@ Task<> live(std::shared_ptr<Connection> connection) {
   co_await connection->run();
 }
 
+bool has_room_for(const Floor& floor, const Socket& socket) {
+  const Limits& limits = floor.options.limits;
+  if (floor.connections.size() >= limits.connections) return false;
+  if (limits.connections_per_address == 0) return true;
+  auto from = floor.connections_from.find(origin_of(socket));
+  return from == floor.connections_from.end() || from->second < limits.connections_per_address;
+}
+
 void welcome(const std::shared_ptr<Floor>& floor, Socket socket) {
   error_code ec;
   socket.set_option(asio::ip::tcp::no_delay(true), ec);
   Admission admission = floor->handler.on_connect();
-  if (floor->connections.size() >= floor->options.limits.connections) admission = Admission::close;
+  if (!has_room_for(*floor, socket)) admission = Admission::close;
   if (admission != Admission::keep) {
     if (admission == Admission::reset) socket.set_option(asio::socket_base::linger(true, 0), ec);
     socket.close(ec);
@@ -61,7 +69,7 @@ Task<> accept(std::shared_ptr<Floor> floor, std::shared_ptr<Acceptor> acceptor) 
 }  // namespace
 
 Server::Server(asio::io_context& loop, Handler& handler, Options options)
-    : floor_(new Floor{loop, handler, std::move(options), {}, 1, {}, false, false}) {}
+    : floor_(new Floor{loop, handler, std::move(options), {}, {}, 1, {}, false, false}) {}
 
 Server::~Server() {
   stop();

@@ -42,20 +42,13 @@ std::optional<uint32_t> named_candidate(const Engines& engines, RouteIndex route
   return std::nullopt;
 }
 
-}  // namespace
-
-std::optional<Answer> find_route(Engines& engines, Call& call) {
-  const std::string& asked = call.request.facts.model;
-  auto found = engines.route_by_name.find(asked);
-  if (found == engines.route_by_name.end() && !engines.config->default_route)
-    return unknown_model(engines, asked);
-  go_to_route(
-      engines, call,
-      found != engines.route_by_name.end() ? found->second : *engines.config->default_route);
-  return std::nullopt;
+std::optional<RouteIndex> route_named(const Engines& engines, const std::string& name) {
+  auto found = engines.route_by_name.find(name);
+  if (found != engines.route_by_name.end()) return found->second;
+  return engines.config->default_route;
 }
 
-void go_to_route(Engines& engines, Call& call, RouteIndex route) {
+void go_to_route(Engines& engines, Call& call, RouteIndex route, std::string_view asked) {
   const RouteConfig& config = engines.config->routes[route];
   const RouteIndex from = call.route;
   call.route = route;
@@ -66,9 +59,37 @@ void go_to_route(Engines& engines, Call& call, RouteIndex route) {
       if (engines.config->routes[from].targets[i].target == config.targets[j].target)
         candidates[j] = call.candidates[i];
   call.candidates = std::move(candidates);
-  call.requested = named_candidate(engines, route, call.request.facts.model);
+  call.requested = named_candidate(engines, route, asked);
   call.pinned.reset();
   call.previous.reset();
+}
+
+}  // namespace
+
+std::optional<Answer> find_route(Engines& engines, Call& call) {
+  const wire::Facts& facts = call.request.facts;
+  auto route = route_named(engines, facts.model);
+  if (!route) return unknown_model(engines, facts.model);
+  for (auto name = facts.fallbacks.rbegin(); name != facts.fallbacks.rend(); ++name) {
+    auto other = route_named(engines, *name);
+    if (!other) return unknown_model(engines, *name);
+    call.other_routes.push_back({*other, *name});
+  }
+  go_to_route(engines, call, *route, facts.model);
+  return std::nullopt;
+}
+
+bool go_to_other_route(Engines& engines, Call& call) {
+  const RouteConfig& here = engines.config->routes[call.route];
+  if (!call.other_routes.empty()) {
+    const Call::OtherRoute next = call.other_routes.back();
+    call.other_routes.pop_back();
+    go_to_route(engines, call, next.route, next.asked);
+    return true;
+  }
+  if (here.on_exhausted != OnExhausted::other_route) return false;
+  go_to_route(engines, call, here.exhausted_route, call.request.facts.model);
+  return true;
 }
 
 int64_t tokens_to_admit(const Engines& engines, const Call& call, Instant now) {

@@ -271,17 +271,27 @@ Next Life::retry(Call& call) {
       call.candidates[*call.previous].avoid = true;
       if (move.wait > Duration::zero()) return wait(call, move.wait, std::nullopt);
       return Next::choose;
+    case Move::Kind::other_route:
+      return other_route(call);
     case Move::Kind::nowhere:
       return nowhere(call, seen);
   }
   return Next::respond;
 }
 
-// Nobody can take it now: wait for the earliest who may, go to another route, or say so.
+Next Life::other_route(Call& call) {
+  go_to_other_route(engines_, call);
+  call.trace->say(Stage::retry, "on to route " + call.trace->route, now_);
+  return Next::choose;
+}
+
+// Nobody can take it now: go to another model the request names, wait for the earliest who may,
+// go to the route that is named for this, or say so.
 Next Life::nowhere(Call& call, const Survey& seen) {
   const RouteConfig& route = engines_.config->routes[call.route];
   const Earliest earliest = earliest_of(seen);
   const bool may_go_on = may_send_again(call) && safe_to_repeat(call);
+  if (may_go_on && !call.other_routes.empty()) return other_route(call);
   const Duration asked = remaining(earliest.at, now_);
   const Duration delay = engine::spread_server_delay(asked, engines_.random.unit());
   const Duration allowed = earliest.behind_a_breaker
@@ -293,11 +303,7 @@ Next Life::nowhere(Call& call, const Survey& seen) {
     call.trace->say(Stage::retry, describe_wait(engines_, seen, delay), now_);
     return wait(call, delay, std::nullopt);
   }
-  if (route.on_exhausted == OnExhausted::other_route && may_go_on) {
-    go_to_route(engines_, call, route.exhausted_route);
-    call.trace->say(Stage::retry, "on to route " + call.trace->route, now_);
-    return Next::choose;
-  }
+  if (route.on_exhausted == OnExhausted::other_route && may_go_on) return other_route(call);
   call.trace->say(Stage::retry, describe_exhaustion(engines_, seen, now_), now_);
   if (call.tries > 0) return Next::respond;
   return answer(call, no_target(engines_, seen, now_));

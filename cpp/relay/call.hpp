@@ -43,6 +43,12 @@ struct Call {
   Duration patience_left;
   Duration exhausted_wait_left;
 
+  struct OtherRoute {
+    RouteIndex route;
+    std::string asked;  // its name in the request
+  };
+  std::vector<OtherRoute> other_routes;  // of the request's own fallbacks, the next one last
+
   std::vector<CandidateState> candidates;        // one per target of the route
   std::optional<uint32_t> requested;             // the candidate the client named
   std::optional<uint32_t> pinned;                // the candidate the next choose tries first
@@ -139,6 +145,7 @@ class Life {
   Next resume(Call& call);
   Next respond(Call& call);
 
+  Next other_route(Call& call);
   Next nowhere(Call& call, const Survey& survey);
   Next wait(Call& call, Duration delay, std::optional<uint32_t> pin);
   Next answer(Call& call, Answer answer);

@@ -176,6 +176,8 @@ struct ServerConfig {
   uint16_t port = 3000;
   bool open_models = false;  // models asked for by name need no route
   Duration drain = seconds(30);
+  int64_t connections = 4096;              // of clients at once
+  int64_t connections_per_address = 1024;  // not counted where only this machine can reach us
 };
 
 enum class LogLevel : uint8_t { debug, info, warning, error, off };

@@ -15,9 +15,14 @@ Duration backoff(const Situation& s, Duration scale) {
   return engine::backoff_delay(s.attempts_here, scale, s.backoff.cap, s.backoff.jitter, s.unit);
 }
 
+bool someone_fresh(const Situation& s) {
+  return s.fresh_elsewhere || s.other_route;
+}
+
 // The first move to another target costs no wait; going back to one that failed before does.
 Move leave(const Situation& s, const char* why) {
   if (s.fresh_elsewhere) return {Kind::elsewhere, {}, false, why};
+  if (s.other_route) return {Kind::other_route, {}, false, why};
   if (!s.elsewhere) return {Kind::nowhere, {}, false, why};
   Duration delay = backoff(s, s.backoff.scale);
   if (delay + kMinUseful > s.time_left) return {Kind::stop, {}, false, "no useful time left"};
@@ -27,10 +32,9 @@ Move leave(const Situation& s, const char* why) {
 // Transient, broken, not sent: once more here after backoff, then another target; a target that is
 // alone is asked as long as sends last.
 Move after_a_fault(const Situation& s) {
-  if (s.cls == Class::not_sent && s.fresh_elsewhere)
-    return {Kind::elsewhere, {}, false, "another target at once"};
-  const bool again =
-      s.here_now && !s.stop_target && (s.attempts_here == 1 || s.sole || !s.fresh_elsewhere);
+  if (s.cls == Class::not_sent && someone_fresh(s)) return leave(s, "another target at once");
+  const bool first = s.attempts_here == 1;
+  const bool again = s.here_now && !s.stop_target && (first || !someone_fresh(s));
   if (!again) return leave(s, "another target");
   Duration delay = backoff(s, s.backoff.scale);
   if (delay + kMinUseful > s.time_left) return leave(s, "no time left for backoff here");
@@ -39,7 +43,7 @@ Move after_a_fault(const Situation& s) {
 
 // Throttled: another key or the same model elsewhere at once; else wait if patience allows.
 Move after_throttling(const Situation& s) {
-  const bool last_send_is_kept = s.elsewhere && s.sends_left <= 1;
+  const bool last_send_is_kept = (s.elsewhere || s.other_route) && s.sends_left <= 1;
   if (s.cls == Class::throttled_key && s.other_key_now && !last_send_is_kept)
     return {Kind::here, {}, false, "another key"};
   if (s.elsewhere_same_model) return {Kind::same_model, {}, false, "the same model elsewhere"};

@@ -28,6 +28,8 @@ struct Situation {
   bool elsewhere = false;      // another target of the route could be taken now
   bool fresh_elsewhere = false;  // ... one that has not failed this request yet
   bool elsewhere_same_model = false;
+  bool other_route = false;  // targets of another route may be asked: the request or its route
+                             // names one that has not been asked yet
   bool fallback_on_policy = false;
   bool retry_silent = false;
   std::optional<Duration> cooldown;  // how long the server asked us to leave (key, model) alone
@@ -45,6 +47,7 @@ struct Move {
     here,        // the same target after `wait`
     same_model,  // another target of the same model, now
     elsewhere,   // choose again after `wait`: none to a target that has not failed yet
+    other_route,
     nowhere,     // nobody can take it now: wait for the earliest, or give up
   };
   Kind kind = Kind::stop;

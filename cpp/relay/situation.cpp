@@ -133,6 +133,7 @@ Situation situation_of(Engines& engines, const Call& call, const Survey& survey,
     out.fresh_elsewhere |= !call.candidates[c.index].avoid;
   }
   out.elsewhere_same_model = same_model_elsewhere(engines, call, survey).has_value();
+  out.other_route = !call.other_routes.empty() || route.on_exhausted == OnExhausted::other_route;
   out.fallback_on_policy = route.fallback_on_content_policy;
   out.retry_silent = route.retry.retry_silent;
   out.cooldown = call.last_cooldown;

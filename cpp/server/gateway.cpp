@@ -58,8 +58,13 @@ std::vector<std::string> Gateway::start() {
   address_ = options_.listen.value_or(relay::ListenAddress{server.host, server.port});
   if (auto problem = exposed(*opened.generation)) return {*problem};
   service_.emplace(log_, relay::is_loopback(address_.host));
+  options_.limits.connections = static_cast<size_t>(server.connections);
+  http::Limits limits = options_.limits;
+  // On this machine a proxy may speak for everybody.
+  if (!relay::is_loopback(address_.host))
+    limits.connections_per_address = static_cast<size_t>(server.connections_per_address);
   server_.emplace(loop_.context(), *service_,
-                  http::Options{address_.host, address_.port, {}, options_.limits});
+                  http::Options{address_.host, address_.port, {}, limits});
   auto port = server_->listen();
   if (!port) return {port.error().text()};
   port_ = *port;

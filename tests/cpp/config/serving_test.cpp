@@ -91,10 +91,16 @@ TEST(ServingConfig, ListensOnThisMachineUnlessTold) {
   EXPECT_EQ(server.port, 3000);
   EXPECT_EQ(server.drain, seconds(30));
   EXPECT_FALSE(server.open_models);
+  EXPECT_EQ(server.connections, 4096);
+  EXPECT_EQ(server.connections_per_address, 1024);
   const ServerConfig six = read(with("server: {listen: \"[::1]:0\", drain: 5s}\n")).config.server;
   EXPECT_EQ(six.host, "::1");
   EXPECT_EQ(six.port, 0);
   EXPECT_EQ(six.drain, seconds(5));
+  const ServerConfig few =
+      read(with("server: {connections: 10, connections_per_address: 2}\n")).config.server;
+  EXPECT_EQ(few.connections, 10);
+  EXPECT_EQ(few.connections_per_address, 2);
   EXPECT_EQ(read(with("server: {listen: localhost:8080}\n")).config.server.host, "127.0.0.1");
   for (const char* wrong : {"3000", ":3000", "example.com:3000", "127.0.0.1", "127.1:80", "::1:80",
                             "127.0.0.1:65536", "127.0.0.1:-1", "[127.0.0.1]:1", ""}) {

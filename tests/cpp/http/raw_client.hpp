@@ -26,12 +26,16 @@ class RawClient {
  public:
   enum class End { open, closed, reset, timed_out };
 
-  explicit RawClient(uint16_t port) : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in to{};
-    to.sin_family = AF_INET;
-    to.sin_port = htons(port);
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    connected_ = connect(fd_, reinterpret_cast<sockaddr*>(&to), sizeof to) == 0;
+  // `from`: the address it calls from.
+  explicit RawClient(uint16_t port, const char* from = nullptr)
+      : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    connected_ = true;
+    if (from) {
+      const sockaddr_in own = ipv4(inet_addr(from), 0);
+      connected_ = bind(fd_, reinterpret_cast<const sockaddr*>(&own), sizeof own) == 0;
+    }
+    const sockaddr_in to = ipv4(htonl(INADDR_LOOPBACK), port);
+    connected_ = connected_ && connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0;
   }
   ~RawClient() { close(); }
   RawClient(const RawClient&) = delete;
@@ -85,6 +89,14 @@ class RawClient {
   }
 
  private:
+  static sockaddr_in ipv4(in_addr_t address, uint16_t port) {
+    sockaddr_in out{};
+    out.sin_family = AF_INET;
+    out.sin_port = htons(port);
+    out.sin_addr.s_addr = address;
+    return out;
+  }
+
   bool read_some(int patience_ms) {
     pollfd wait{fd_, POLLIN, 0};
     if (poll(&wait, 1, patience_ms) <= 0) {

@@ -248,6 +248,26 @@ TEST_F(SessionTest, CapsConnections) {
   }));
 }
 
+TEST_F(SessionTest, CapsConnectionsOfOneAddress) {
+  Options options;
+  options.limits.connections_per_address = 2;
+  start(options);
+  RawClient a(port_), b(port_), other(port_, "127.0.0.2");
+  for (RawClient* client : {&a, &b, &other}) {
+    client->send(get("/"));
+    EXPECT_EQ(client->read_reply().status, 200);
+  }
+  RawClient c(port_);
+  c.read_to_end();
+  EXPECT_NE(c.end(), End::timed_out);
+  a.close();
+  ASSERT_TRUE(eventually([&] {
+    RawClient d(port_);
+    d.send(get("/"));
+    return d.read_reply().status == 200;
+  }));
+}
+
 TEST_F(SessionTest, Streams) {
   start();
   RawClient client(port_);
