@@ -116,6 +116,7 @@ void write_provider(Page& page, const ProviderConfig& provider, const Said& said
   page.put("allow_private", provider.allow_private ? "true" : "false");
   page.put("bills_errors", provider.bills_errors ? "true" : "false");
   page.put("stream_options", provider.stream_options ? "true" : "false");
+  page.put("max_tokens_field", provider.max_tokens_field);
   page.put("health_path", yaml_word(provider.health_path));
   page.open("models");
   size_t unsaid = 0;

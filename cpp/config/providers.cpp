@@ -71,13 +71,23 @@ void read_key(const Value& value, ProviderConfig& provider) {
   if (key) add_key(*key, provider, settings);
 }
 
-// The variable its users keep the key in, if it holds something.
+// The variable its users keep the key in: the first that holds something.
 std::optional<std::string> key_variable_set(const CatalogProvider& known, const Reading& reading) {
-  std::string name(known.key_variable);
   const auto& env = reading.sources.env;
-  auto key = env ? env(name) : std::nullopt;
-  if (!key || key->empty()) return std::nullopt;
-  return name;
+  for (std::string_view variable : known.key_variables) {
+    std::string name(variable);
+    auto key = env ? env(name) : std::nullopt;
+    if (key && !key->empty()) return name;
+  }
+  return std::nullopt;
+}
+
+// "${A} is not set", "none of ${A}, ${B} is set".
+std::string none_is_set(const CatalogProvider& known) {
+  std::string names;
+  for (std::string_view variable : known.key_variables)
+    names += (names.empty() ? "${" : ", ${") + std::string(variable) + "}";
+  return known.key_variables.size() == 1 ? names + " is not set" : "none of " + names + " is set";
 }
 
 // A provider of the catalog that is given no keys is asked with the key its users have anyway.
@@ -85,9 +95,9 @@ void read_catalog_key(const CatalogProvider& known, const Value& where, Provider
   std::string path = path_below(where.path(), "keys");
   auto variable = key_variable_set(known, where.reading());
   if (!variable) {
-    where.reading().problem(where.line(), path,
-                            "missing, and ${" + std::string(known.key_variable) +
-                                "} is not set in the environment, wanted a list of keys");
+    where.reading().problem(
+        where.line(), path,
+        "missing, and " + none_is_set(known) + " in the environment, wanted a list of keys");
     return;
   }
   Value as_written(where.reading(), YAML::Node("${" + *variable + "}"), path, where.line());
@@ -98,6 +108,9 @@ ProviderConfig provider_of(const CatalogProvider& known) {
   ProviderConfig provider;
   provider.name = known.name;
   provider.base_url = known.base_url;
+  provider.stream_options = known.stream_options;
+  provider.max_tokens_field = known.max_tokens_field;
+  provider.health_path = known.health_path;
   return provider;
 }
 
@@ -110,6 +123,10 @@ void read_provider(const Section::Entry& entry, Config& config) {
   section.read("allow_private", provider.allow_private);
   section.read("bills_errors", provider.bills_errors);
   section.read("stream_options", provider.stream_options);
+  if (auto field = section.get("max_tokens_field")) {
+    auto word = field->choice({"max_completion_tokens", "max_tokens"});
+    if (word) provider.max_tokens_field = *word == 0 ? "max_completion_tokens" : "max_tokens";
+  }
   auto url = known != nullptr ? section.get("base_url")
                               : section.require("base_url", "a URL such as https://host/v1");
   if (url) {
@@ -213,9 +230,8 @@ std::optional<ProviderIndex> add_catalog_provider(const Value& where, std::strin
   const std::string path = path_below("providers", name);
   auto variable = key_variable_set(*known, reading);
   if (!variable) {
-    where.problem("no provider is named " + quoted(name) + ", and ${" +
-                  std::string(known->key_variable) +
-                  "} is not set in the environment, wanted one of the two");
+    where.problem("no provider is named " + quoted(name) + ", and " + none_is_set(*known) +
+                  " in the environment, wanted one of the two");
     return std::nullopt;
   }
   ProviderConfig provider = provider_of(*known);

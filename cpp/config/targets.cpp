@@ -187,8 +187,8 @@ std::vector<std::string> known_models(const ProviderConfig& provider) {
   for (const ModelConfig& model : provider.models) names.push_back(model.name);
   const CatalogProvider* known = catalog_provider(provider.name);
   if (known == nullptr) return names;
-  for (size_t i = 0; i < known->model_count; ++i) {
-    std::string name(known->models[i].name);
+  for (const CatalogModel& model : known->models) {
+    std::string name(model.name);
     if (std::find(names.begin(), names.end(), name) == names.end())
       names.push_back(std::move(name));
   }

@@ -85,17 +85,19 @@ Answer budget_exceeded(const Engines& engines, const Call& call, const Funding& 
 
 Answer no_target(const Engines& engines, const Survey& survey, Instant now) {
   std::string why;
-  bool throttled = !survey.candidates.empty(), temporary = false;
+  bool throttled = !survey.candidates.empty(), temporary = false, never = throttled;
   for (const Candidate& c : survey.candidates) {
     if (c.downgrade_only) continue;
     why += (why.empty() ? "" : "; ") + engines.config->targets[c.target].name + ": " +
            std::string(name_of(c.removed));
     throttled &= c.removed == Removed::no_key || c.removed == Removed::provider_limit;
     temporary |= c.until != Instant::never();
+    never &= c.removed == Removed::capability || c.removed == Removed::context;
   }
   Answer out = failure(AnswerKind::no_target, throttled && temporary ? 429 : 503,
                        throttled && temporary ? "rate_limited" : "no_target_available",
                        "no target can take this request now (" + why + ")");
+  if (never) out.should_retry = false;  // it would be asked of the same models
   Earliest earliest = earliest_of(survey);
   if (earliest.at != Instant::never()) ask_back_after(out, remaining(earliest.at, now));
   return out;

@@ -70,6 +70,8 @@ struct ProviderConfig {
   bool allow_private = false;
   bool bills_errors = false;
   bool stream_options = true;  // takes stream_options.include_usage; else it is never sent there
+  // What bounds its output, where the client said neither: else it might not be bounded.
+  std::string max_tokens_field = "max_completion_tokens";
   std::vector<ModelConfig> models;
   std::string health_path = "/models";  // relative to base_url, asked with GET
 };
