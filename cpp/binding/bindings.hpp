@@ -12,6 +12,7 @@ namespace keel::binding {
 
 void bind_errors(pybind11::module_& m);
 void bind_config(pybind11::module_& m);
+void bind_catalog(pybind11::module_& m);
 void bind_answers(pybind11::module_& m);
 void bind_relay(pybind11::module_& m);
 void bind_stream(pybind11::module_& m);

@@ -7,6 +7,7 @@ PYBIND11_MODULE(_core_of_main_interpreter, m) {
   m.attr("__version__") = KEEL_VERSION;
   keel::binding::bind_errors(m);
   keel::binding::bind_config(m);
+  keel::binding::bind_catalog(m);
   keel::binding::bind_answers(m);
   keel::binding::bind_relay(m);
   keel::binding::bind_stream(m);

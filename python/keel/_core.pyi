@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections.abc
 import enum
 import typing
-__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Stream', 'Trace', 'classify', 'json_of', 'plan', 'read_config']
+__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'CatalogModel', 'CatalogProvider', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Stream', 'Trace', 'catalog', 'classify', 'json_of', 'plan', 'read_config']
 class Config:
     """
     A configuration that was read; complete only without problems.
@@ -30,6 +30,60 @@ class Config:
         """
     @property
     def request_log(self) -> str:
+        ...
+class CatalogModel:
+    """
+    Prices in nano-USD per million tokens.
+    """
+    @property
+    def cache_write_nano_usd(self) -> int | None:
+        ...
+    @property
+    def cached_nano_usd(self) -> int | None:
+        ...
+    @property
+    def can(self) -> list[str]:
+        """
+        tools, schema or schema?, images, reasoning
+        """
+    @property
+    def context(self) -> int:
+        ...
+    @property
+    def in_nano_usd(self) -> int | None:
+        ...
+    @property
+    def name(self) -> str:
+        ...
+    @property
+    def out_nano_usd(self) -> int | None:
+        ...
+    @property
+    def output(self) -> int:
+        """
+        0: none or unknown
+        """
+class CatalogProvider:
+    @property
+    def base_url(self) -> str:
+        ...
+    @property
+    def base_url_from(self) -> str:
+        ...
+    @property
+    def date(self) -> str:
+        ...
+    @property
+    def key_variables(self) -> list[str]:
+        ...
+    @property
+    def models(self) -> list[CatalogModel]:
+        ...
+    @property
+    def models_from(self) -> str:
+        ...
+    @property
+    def name(self) -> str:
         ...
 class Attempt:
     @property
@@ -425,6 +479,8 @@ class ResponseCache:
     @property
     def evictions(self) -> int:
         ...
+def catalog() -> list[CatalogProvider]:
+    ...
 def classify(*, ended: Ended, status: int, code: ErrorCode, content_filtered: bool, should_retry: bool | None, has_usage: bool, bills_errors: bool) -> tuple[str, str, Effect, bool]:
     ...
 def json_of(value: typing.Any) -> bytes | None:
