@@ -80,8 +80,8 @@ endef
 # ---- care ----------------------------------------------------------------------------------------
 
 lint: build build/.lint-packages
-	$(VENV)/bin/ruff check python tests
-	$(VENV)/bin/ruff format --check python tests
+	$(VENV)/bin/ruff check python tests cpp
+	$(VENV)/bin/ruff format --check python tests cpp
 	$(VENV)/bin/mypy
 	clang-format --dry-run --Werror $(CPP_FILES)
 	$(VENV)/bin/python tests/tidy/headers_alone.py
@@ -91,8 +91,8 @@ lint: build build/.lint-packages
 	  clang-tidy --quiet -p build/tidy
 
 format: $(VENV)/.ready build/.lint-packages
-	$(VENV)/bin/ruff check --fix --quiet python tests
-	$(VENV)/bin/ruff format --quiet python tests
+	$(VENV)/bin/ruff check --fix --quiet python tests cpp
+	$(VENV)/bin/ruff format --quiet python tests cpp
 	clang-format -i $(CPP_FILES)
 
 asan: build/.packages

@@ -27,6 +27,15 @@ def test_the_catalog_is_the_tables():
     assert len(KNOWN) >= 20
 
 
+def test_readme_counts_them():
+    models = sum(len(provider.models) for provider in _core.catalog())
+    readme = " ".join((TABLES.parents[2] / "README.md").read_text().split())
+    assert (
+        f"{len(KNOWN)} providers that speak OpenAI's API, known by name with {models} models"
+        in readme
+    )
+
+
 def test_every_provider_says_where_it_is_from():
     for provider in _core.catalog():
         assert provider.base_url.startswith("https://")
