@@ -83,6 +83,17 @@ Answer budget_exceeded(const Engines& engines, const Call& call, const Funding& 
   return out;
 }
 
+namespace {
+
+// Refused for how much is asked, and not for what is wrong with a target or its keys.
+bool is_throttled(const Candidate& c) {
+  const bool key_is_busy =
+      c.key == engine::KeyReason::cooling || c.key == engine::KeyReason::limited;
+  return c.removed == Removed::provider_limit || (c.removed == Removed::no_key && key_is_busy);
+}
+
+}  // namespace
+
 Answer no_target(const Engines& engines, const Survey& survey, Instant now) {
   std::string why;
   bool throttled = !survey.candidates.empty(), temporary = false, never = throttled;
@@ -90,7 +101,7 @@ Answer no_target(const Engines& engines, const Survey& survey, Instant now) {
     if (c.downgrade_only) continue;
     why += (why.empty() ? "" : "; ") + engines.config->targets[c.target].name + ": " +
            std::string(name_of(c.removed));
-    throttled &= c.removed == Removed::no_key || c.removed == Removed::provider_limit;
+    throttled &= is_throttled(c);
     temporary |= c.until != Instant::never();
     never &= c.removed == Removed::capability || c.removed == Removed::context;
   }

@@ -135,6 +135,20 @@ TEST(Limits, AFullProviderIsPassedOver) {
   EXPECT_EQ(d.send().target, kFar);
 }
 
+TEST(Limits, AKeyThatMayNotUseAModelIsNoThrottling) {
+  Config config = tree();
+  config.routes[0].targets.resize(1);
+  Driven d(config);
+  d.ask();
+  d.fail(404, "no such model", ErrorCode::not_found);
+  EXPECT_EQ(d.answer->status, 404);
+  d.ask();
+  ASSERT_TRUE(d.answer);
+  EXPECT_EQ(d.answer->kind, AnswerKind::no_target);
+  EXPECT_EQ(d.answer->status, 503);
+  EXPECT_EQ(d.answer->code, "no_target_available");
+}
+
 TEST(Limits, OnExhaustedWaitAndRejectAnd429) {
   Config config = tree();
   config.routes[0].targets.resize(1);
