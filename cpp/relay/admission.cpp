@@ -79,17 +79,17 @@ std::optional<Answer> find_route(Engines& engines, Call& call) {
   return std::nullopt;
 }
 
-bool go_to_other_route(Engines& engines, Call& call) {
-  const RouteConfig& here = engines.config->routes[call.route];
-  if (!call.other_routes.empty()) {
-    const Call::OtherRoute next = call.other_routes.back();
+Next go_to_other_route(Engines& engines, Call& call, Instant now) {
+  if (call.other_routes.empty()) {
+    const RouteConfig& here = engines.config->routes[call.route];
+    go_to_route(engines, call, here.exhausted_route, call.request.facts.model);
+  } else {
+    const Call::OtherRoute next = std::move(call.other_routes.back());
     call.other_routes.pop_back();
     go_to_route(engines, call, next.route, next.asked);
-    return true;
   }
-  if (here.on_exhausted != OnExhausted::other_route) return false;
-  go_to_route(engines, call, here.exhausted_route, call.request.facts.model);
-  return true;
+  call.trace->say(Stage::retry, "on to route " + call.trace->route, now);
+  return Next::choose;
 }
 
 int64_t tokens_to_admit(const Engines& engines, const Call& call, Instant now) {

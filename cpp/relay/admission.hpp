@@ -12,8 +12,9 @@ inline constexpr Duration kLongestCall = seconds(600);
 std::optional<Answer> find_accounts(Engines& engines, Call& call);
 std::optional<Answer> find_route(Engines& engines, Call& call);
 // Starts over on another route, with what was sent so far still counted: that of the next model
-// the request itself names, else the one its route names for when it is exhausted. False: neither.
-bool go_to_other_route(Engines& engines, Call& call);
+// the request itself names, else the one its route names for when it is exhausted. There must be
+// one of the two.
+Next go_to_other_route(Engines& engines, Call& call, Instant now);
 
 // Tokens an account's tokens-per-minute limit is asked for at first, and what it comes to at the
 // end.

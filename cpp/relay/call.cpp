@@ -272,17 +272,11 @@ Next Life::retry(Call& call) {
       if (move.wait > Duration::zero()) return wait(call, move.wait, std::nullopt);
       return Next::choose;
     case Move::Kind::other_route:
-      return other_route(call);
+      return go_to_other_route(engines_, call, now_);
     case Move::Kind::nowhere:
       return nowhere(call, seen);
   }
   return Next::respond;
-}
-
-Next Life::other_route(Call& call) {
-  go_to_other_route(engines_, call);
-  call.trace->say(Stage::retry, "on to route " + call.trace->route, now_);
-  return Next::choose;
 }
 
 // Nobody can take it now: go to another model the request names, wait for the earliest who may,
@@ -291,7 +285,7 @@ Next Life::nowhere(Call& call, const Survey& seen) {
   const RouteConfig& route = engines_.config->routes[call.route];
   const Earliest earliest = earliest_of(seen);
   const bool may_go_on = may_send_again(call) && safe_to_repeat(call);
-  if (may_go_on && !call.other_routes.empty()) return other_route(call);
+  if (may_go_on && !call.other_routes.empty()) return go_to_other_route(engines_, call, now_);
   const Duration asked = remaining(earliest.at, now_);
   const Duration delay = engine::spread_server_delay(asked, engines_.random.unit());
   const Duration allowed = earliest.behind_a_breaker
@@ -303,7 +297,8 @@ Next Life::nowhere(Call& call, const Survey& seen) {
     call.trace->say(Stage::retry, describe_wait(engines_, seen, delay), now_);
     return wait(call, delay, std::nullopt);
   }
-  if (route.on_exhausted == OnExhausted::other_route && may_go_on) return other_route(call);
+  if (route.on_exhausted == OnExhausted::other_route && may_go_on)
+    return go_to_other_route(engines_, call, now_);
   call.trace->say(Stage::retry, describe_exhaustion(engines_, seen, now_), now_);
   if (call.tries > 0) return Next::respond;
   return answer(call, no_target(engines_, seen, now_));

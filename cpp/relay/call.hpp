@@ -145,7 +145,6 @@ class Life {
   Next resume(Call& call);
   Next respond(Call& call);
 
-  Next other_route(Call& call);
   Next nowhere(Call& call, const Survey& survey);
   Next wait(Call& call, Duration delay, std::optional<uint32_t> pin);
   Next answer(Call& call, Answer answer);

@@ -48,7 +48,7 @@ struct Move {
     same_model,  // another target of the same model, now
     elsewhere,   // choose again after `wait`: none to a target that has not failed yet
     other_route,
-    nowhere,     // nobody can take it now: wait for the earliest, or give up
+    nowhere,  // nobody can take it now: wait for the earliest, or give up
   };
   Kind kind = Kind::stop;
   Duration wait;
