@@ -45,7 +45,11 @@ FactsReader::Handler FactsReader::handler_of(std::string_view key, Operation ope
       {"input", &FactsReader::input},
       {"encoding_format", &FactsReader::no_prompt_text},
   };
-  static constexpr Entry chat[] = {{"messages", &FactsReader::messages}};
+  static constexpr Entry chat[] = {
+      {"messages", &FactsReader::messages},
+      {"continue_final_message", &FactsReader::continue_final},
+      {"add_generation_prompt", &FactsReader::generation_prompt},
+  };
   static constexpr Entry completions[] = {
       {"prompt", &FactsReader::input},
       {"best_of", &FactsReader::best_of},
