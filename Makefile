@@ -10,11 +10,12 @@ JOBS := $(shell nproc)
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# What `make test` needs, and what only `make lint` and `make format` need.
+# What `make test` needs; and what only `make lint` and `make format`, or `make fuzz`, need.
 PACKAGES := cmake g++ ninja-build ccache mold pkg-config python3-dev python3-venv \
   libboost1.81-dev libboost-url1.81-dev libcurl4-openssl-dev libssl-dev nlohmann-json3-dev \
   libsimdjson-dev libyaml-cpp-dev libgtest-dev libgmock-dev
 LINT_PACKAGES := clang clang-format clang-tidy
+FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 
 # A change in any of these makes the package stale; a change in a test does not.
 PACKAGE_FILES := CMakeLists.txt pyproject.toml $(wildcard README.md LICENSE) \
@@ -27,7 +28,7 @@ SINCE ?= $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q
 TIDY_FILES = $(filter-out cpp/binding/%,$(filter cpp/%.cpp plugins/%.cpp, \
   $(if $(SINCE),$(shell git diff --name-only --diff-filter=d $(SINCE)),$(CPP_FILES))))
 
-.PHONY: test drill build setup lint format asan tsan bench clean
+.PHONY: test drill build setup lint format asan tsan fuzz bench clean
 
 test: build
 	cmake --build $(TREE)
@@ -54,6 +55,10 @@ build/.packages: Makefile
 
 build/.lint-packages: Makefile
 	@$(call install_missing,$(LINT_PACKAGES))
+	@mkdir -p $(@D) && touch $@
+
+build/.fuzz-packages: Makefile
+	@$(call install_missing,$(FUZZ_PACKAGES))
 	@mkdir -p $(@D) && touch $@
 
 $(VENV)/.ready: tests/requirements.txt | build/.packages
@@ -109,6 +114,14 @@ tsan: build/.packages $(VENV)/.ready
 	cp -r python/keel build/tsan/site/
 	PYTHONPATH=build/tsan/site LD_PRELOAD=$$(g++ -print-file-name=libtsan.so) \
 	  $(VENV)/bin/python tests/python/eight_threads.py build/tsan/site/bin/keeld
+
+# Every target for FUZZ_SECONDS (an hour each), or those of FUZZ_TARGETS; what is learnt stays in
+# build/fuzz/corpus. FUZZ_SEEDS: a folder of further seeds.
+FUZZ_SECONDS ?= 3600
+fuzz: build/.packages build/.fuzz-packages
+	cmake --preset fuzz
+	cmake --build --preset fuzz
+	tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
 
 bench: build
 	$(VENV)/bin/python tests/bench/calls.py
