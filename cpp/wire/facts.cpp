@@ -1,5 +1,6 @@
 #include "wire/facts.hpp"
 
+#include "wire/errors.hpp"
 #include "wire/facts_reader.hpp"
 
 #include <algorithm>
@@ -22,6 +23,12 @@ std::string_view prompt_name(Operation operation) {
       break;
   }
   return "input";
+}
+
+// A key as an error names it: some text, and half of a surrogate pair is none.
+std::string named(std::string_view key) {
+  if (!json::valid_utf8(key)) return "(a key that is no text)";
+  return std::string(cut_utf8(key, kWordBytesMax));
 }
 
 }  // namespace
@@ -123,7 +130,7 @@ Result<Facts> FactsReader::read() {
     return Error{"invalid_request", "", "the body is not JSON: " + cursor_.problem()};
   }
   if (keys_.close(0)) {
-    return Error{"invalid_request", std::string(keys_.found()),
+    return Error{"invalid_request", named(keys_.found()),
                  "found this key twice in the request, wanted it once"};
   }
   name_models();
