@@ -22,9 +22,7 @@ def written() -> tuple[Path, ...]:
     for folder in _FOLDERS:
         found += [path for path in (ROOT / folder).rglob("*") if path.is_file()]
     return tuple(
-        path
-        for path in sorted(found)
-        if _NOT_WRITTEN.isdisjoint(path.relative_to(ROOT).parts[:-1])
+        path for path in sorted(found) if _NOT_WRITTEN.isdisjoint(path.relative_to(ROOT).parts[:-1])
     )
 
 
