@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +49,10 @@ def _short(where: str) -> str:
     return f"{name.split('(')[0]} [{Path(place.rstrip(']')).name}]"
 
 
-def _profile(out: Path) -> dict[str, int]:
+def _profile(out: Path, inclusive: bool = False) -> dict[str, int]:
+    how = f"--inclusive={'yes' if inclusive else 'no'}"
     text = subprocess.run(
-        ["callgrind_annotate", "--threshold=100", "--show=Ir", out],
+        ["callgrind_annotate", "--threshold=100", "--show=Ir", how, out],
         capture_output=True,
         text=True,
         check=True,
@@ -67,15 +68,24 @@ def _profile(out: Path) -> dict[str, int]:
     return found
 
 
+def _ours(slopes: dict[str, float]) -> Iterator[tuple[str, float]]:
+    """What Keel's own functions cost with all they call."""
+    for name, count in slopes.items():
+        whole = name.startswith(("keel::keeld::", "keel::server::Gateway::run"))
+        if name.startswith("keel::") and "::_" not in name and not whole:
+            yield name.partition(" [")[0], count
+
+
 def instructions(
     tree: Tree, port: int, starter: Starter, asked: Path, fewer: int, more: int
 ) -> dict[str, Any]:
-    profiles = []
+    profiles, inclusive = [], []
     for requests in (fewer, more):
         out = tree.work / f"callgrind.{requests}"
         tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={out}"]
         _run(Start(tree, port, tool), starter, asked, requests)
         profiles.append(_profile(out))
+        inclusive.append(_profile(out, inclusive=True))
     slopes = _slope(profiles[0], profiles[1], more - fewer)
     total = slopes.pop("total")
     objects: dict[str, float] = {}
@@ -86,6 +96,7 @@ def instructions(
         "per_request": total,
         "by_object": dict(sorted(objects.items(), key=lambda item: -item[1])),
         "top": dict(list(slopes.items())[:15]),
+        "with_callees": dict(list(_ours(_slope(inclusive[0], inclusive[1], more - fewer)))[:30]),
     }
 
 

@@ -280,6 +280,9 @@ def say_counted(found: dict[str, Any]) -> None:
     print("Keel's instructions per request, by function")
     for name, count in ours["top"].items():
         print(f"  {count:>10,.0f}  {name}")
+    print("Keel's instructions per request, by its own functions with all they call")
+    for name, count in ours["with_callees"].items():
+        print(f"  {count:>10,.0f}  {name}")
 
 
 def say_streams(found: dict[str, Any]) -> None:
