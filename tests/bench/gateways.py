@@ -13,7 +13,8 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -103,6 +104,12 @@ class Server:
     def peak_kib(self) -> int:
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0])
+
+    def private_kib(self) -> int:
+        """What it has to itself, now."""
+        rollup = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
+        words = [line.split() for line in rollup]
+        return sum(int(w[1]) for w in words if w[0] in ("Private_Clean:", "Private_Dirty:"))
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -289,3 +296,17 @@ def load(
     if found["failed"] or found["differing"] or not found["requests"]:
         raise RuntimeError(f"port {port}: {done.stdout}")
     return found
+
+
+@contextmanager
+def held_streams(tree: Tree, port: int, asked: Path, streams: int) -> Iterator[None]:
+    """That many streams that have begun and are read no further."""
+    command = [tree.load, str(port), asked, str(streams), "--hold", "1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdin
+        assert holder.stdout
+        found = json.loads(holder.stdout.readline())
+        if found["failed"] or found["held"] != streams:
+            raise RuntimeError(f"port {port}: {found}")
+        yield
+        holder.stdin.close()

@@ -23,7 +23,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import counted
-from gateways import Server, Start, Tree, haproxy, keel, load, nginx, provider, request
+from gateways import (
+    Server,
+    Start,
+    Tree,
+    haproxy,
+    held_streams,
+    keel,
+    load,
+    nginx,
+    provider,
+    request,
+)
 
 EVENTS = 100  # of a stream
 GAP_US = 1000  # between them
@@ -33,12 +44,13 @@ class Effort(NamedTuple):
     rounds: int
     seconds: float  # of a slice
     rate: float  # of the open loop
+    idle_streams: int
     instructions: tuple[int, int]
     syscalls: tuple[int, int]
 
 
-FULL = Effort(11, 1.5, 400, (2000, 6000), (1000, 5000))
-QUICK = Effort(3, 0.5, 400, (500, 1500), (200, 1200))
+FULL = Effort(11, 1.5, 400, 2000, (2000, 6000), (1000, 5000))
+QUICK = Effort(3, 0.5, 400, 200, (500, 1500), (200, 1200))
 
 
 class Lane(NamedTuple):
@@ -67,16 +79,16 @@ class Bench:
         cpus = sorted(os.sched_getaffinity(0))
         self.gateway_cpu = cpus[-1] if len(cpus) > 1 else None
         self.other_cpu = cpus[0] if len(cpus) > 1 else None
-        self.provider = self._keep(stack, provider(tree, EVENTS, GAP_US, self.other_cpu))
+        self.provider = self.keep(stack, provider(tree, EVENTS, GAP_US, self.other_cpu))
         start = Start(tree, self.provider.port, cpu=self.gateway_cpu)
-        self.nginx = self._keep(stack, nginx(start))
-        self.nginx_unbuffered = self._keep(stack, nginx(start, buffering=False))
-        self.haproxy = self._keep(stack, haproxy(start))
-        self.keel = self._keep(stack, keel(start, everything=False))
-        self.keel_everything = self._keep(stack, keel(start, everything=True))
+        self.nginx = self.keep(stack, nginx(start))
+        self.nginx_unbuffered = self.keep(stack, nginx(start, buffering=False))
+        self.haproxy = self.keep(stack, haproxy(start))
+        self.keel = self.keep(stack, keel(start, everything=False))
+        self.keel_everything = self.keep(stack, keel(start, everything=True))
 
     @staticmethod
-    def _keep(stack: ExitStack, server: Server) -> Server:
+    def keep(stack: ExitStack, server: Server) -> Server:
         stack.callback(server.stop)
         return server
 
@@ -201,6 +213,27 @@ def run_streams(bench: Bench) -> dict[str, Any]:
     }
 
 
+def run_idle(bench: Bench) -> dict[str, Any]:
+    """Memory of streams of which one event has come, and for a minute no other."""
+    asked = bench.asked("idle", request("support", 900, stream=True))
+    streams = bench.effort.idle_streams
+    starters: dict[str, counted.Starter] = {
+        "nginx": partial(nginx, buffering=False),
+        "haproxy": haproxy,
+        "keel": partial(keel, everything=True),
+    }
+    out: dict[str, Any] = {"streams": streams}
+    with ExitStack() as stack:
+        slow = bench.keep(stack, provider(bench.tree, EVENTS, 60_000_000))
+        for name, starter in starters.items():
+            gateway = bench.keep(stack, starter(Start(bench.tree, slow.port)))
+            with held_streams(bench.tree, gateway.port, asked, 10):
+                before = gateway.private_kib()
+            with held_streams(bench.tree, gateway.port, asked, streams):
+                out[name] = (gateway.private_kib() - before) / streams
+    return out
+
+
 def run_counted(bench: Bench) -> dict[str, Any]:
     asked = bench.asked("counted", request("support", 900))
     starters: dict[str, counted.Starter] = {
@@ -321,6 +354,9 @@ def main() -> int:
             say_added(title, latency[f"added_{q}_us"])
         results["streams"] = run_streams(bench)
         say_streams(results["streams"])
+        idle = results["idle"] = run_idle(bench)
+        each = ", ".join(f"{n} {kib:.1f}" for n, kib in idle.items() if n != "streams")
+        print(f"\nKiB of private memory for each of {idle['streams']} idle streams: {each}")
         peaks = {n: s.peak_kib() for n, s in vars(bench).items() if isinstance(s, Server)}
         results["peak_kib"] = peaks
         print("\nPeak memory, MiB: " + ", ".join(f"{n} {k / 1024:.0f}" for n, k in peaks.items()))

@@ -2,9 +2,13 @@
 // request, repeated, and says in JSON what came of it.
 //
 //   bench_load PORT REQUEST-FILE CONNECTIONS (--seconds S | --requests N) [--rate R] [--first W]
+//   bench_load PORT REQUEST-FILE CONNECTIONS --hold 1
 //
 // `first_us` is when the first piece of a body came, or the first with W in it: a stream's first
 // token rather than its first event.
+//
+// To hold is to ask once on each connection, say so when something of every answer has come, and
+// leave the rest unread until the input ends.
 //
 // Without a rate the loop is closed: each connection asks again when it has its answer. With one it
 // is open: requests are due at R a second in Poisson's way, the same for every run, whatever became
@@ -31,6 +35,7 @@ struct Plan {
   double seconds = 0;
   uint64_t requests = 0;
   double rate = 0;
+  bool hold = false;
   std::string first;
 };
 
@@ -47,6 +52,16 @@ class Load {
  public:
   explicit Load(Plan plan) : plan_(std::move(plan)), connections_(plan_.connections) {
     for (size_t i = 0; i < connections_.size(); ++i) open(i);
+  }
+
+  void hold() {
+    for (size_t i = 0; i < connections_.size(); ++i) ask(i, now_ns());
+    while (first_.size() < connections_.size() && failed_ == 0) wait();
+    std::printf("{\"held\":%zu,\"failed\":%llu}\n", first_.size(),
+                static_cast<unsigned long long>(failed_));
+    std::fflush(stdout);
+    char ended;
+    while (read(STDIN_FILENO, &ended, 1) > 0) continue;
   }
 
   void run() {
@@ -231,16 +246,18 @@ int main(int argc, char** argv) {
       plan.requests = std::strtoull(argv[i + 1], nullptr, 10);
     } else if (option == "--rate") {
       plan.rate = std::atof(argv[i + 1]);
+    } else if (option == "--hold") {
+      plan.hold = true;
     } else if (option == "--first") {
       plan.first = argv[i + 1];
     } else {
       odd = true;
     }
   }
-  if (odd || (plan.seconds <= 0 && plan.requests == 0)) {
+  if (odd || (plan.seconds <= 0 && plan.requests == 0 && !plan.hold)) {
     std::fprintf(stderr,
-                 "usage: bench_load PORT REQUEST-FILE CONNECTIONS (--seconds S | --requests N) "
-                 "[--rate R] [--first W]\n");
+                 "usage: bench_load PORT REQUEST-FILE CONNECTIONS "
+                 "(--seconds S | --requests N | --hold 1) [--rate R] [--first W]\n");
     return 2;
   }
   plan.port = static_cast<uint16_t>(std::atoi(argv[1]));
@@ -248,7 +265,9 @@ int main(int argc, char** argv) {
   plan.request = {std::istreambuf_iterator<char>(file), {}};
   if (plan.request.empty()) give_up(argv[2]);
   plan.connections = std::strtoull(argv[3], nullptr, 10);
-  Load(std::move(plan)).run();
+  bool hold = plan.hold;
+  Load load(std::move(plan));
+  hold ? load.hold() : load.run();
   return 0;
 }
 

@@ -1,6 +1,6 @@
 // The provider behind every gateway of the benchmark, as cheap as one can be: it reads each request
-// to its end and answers from memory. A request for a stream gets EVENTS events, the first at once
-// and one more each GAP microseconds.
+// to its end and answers from memory. A request for a stream gets EVENTS events, the first two at
+// once and one more each GAP microseconds.
 //
 //   bench_provider PORT-FILE [EVENTS GAP]
 //
@@ -80,6 +80,9 @@ class Provider {
       chunks_.push_back(chunk(event));
     }
     chunks_.back() += "0\r\n\r\n";
+    // The role says nothing; the first token comes with it.
+    chunks_.front() += chunks_[1];
+    chunks_.erase(chunks_.begin() + 1);
     chunks_.front() =
         "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" +
         chunks_.front();
@@ -91,7 +94,9 @@ class Provider {
     }
     timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
     itimerspec every{};
-    every.it_interval.tv_nsec = every.it_value.tv_nsec = gap_us * 1000L;
+    every.it_interval.tv_sec = gap_us / 1'000'000;
+    every.it_interval.tv_nsec = gap_us % 1'000'000 * 1000L;
+    every.it_value = every.it_interval;
     timerfd_settime(timer_, 0, &every, nullptr);
     watch(listener_);
     watch(timer_);
@@ -187,7 +192,6 @@ class Provider {
   std::string stats() const {
     return "{\"requests\":" + std::to_string(requests_) +
            ",\"connections\":" + std::to_string(connected_) +
-           ",\"stream_events\":" + std::to_string(chunks_.size()) +
            ",\"stream_bytes\":" + std::to_string(stream_bytes_) + "}";
   }
 
