@@ -97,6 +97,8 @@ TEST(ConfigUrl, TakesSchemeHostPortAndPath) {
 }
 
 TEST(ConfigUrl, RefusesTheRest) {
+  EXPECT_FALSE(check_base_url(std::string_view("https://[::1\0]:1/v1", 17), true).ok());
+  EXPECT_EQ(host_kind(std::string_view("127.0.0.1\0", 10)), HostKind::bad);
   for (const char* url : {"",
                           "https://",
                           "https:///v1",
