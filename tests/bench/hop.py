@@ -331,16 +331,20 @@ def main() -> int:
     parser.add_argument("--tree", type=Path, default=Path("build/release"))
     parser.add_argument("--out", type=Path, default=Path("build/bench"))
     parser.add_argument("--no-counting", action="store_true", help="neither callgrind nor strace")
+    parser.add_argument("--rounds", type=int, help="instead of 11, or of 3 if quick")
     arguments = parser.parse_args()
     quick = os.environ.get("BENCH_QUICK", "") not in ("", "0")
+    effort = QUICK if quick else FULL
+    if arguments.rounds:
+        effort = effort._replace(rounds=arguments.rounds)
     work = (arguments.out / "work").resolve()
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     tree = Tree(arguments.tree.resolve(), work)
-    results: dict[str, Any] = {"where": surroundings(), "quick": quick}
+    results: dict[str, Any] = {"where": surroundings(), "effort": effort._asdict()}
     print("The hop: " + ", ".join(f"{k} {v}" for k, v in results["where"].items()))
     with ExitStack() as stack:
-        bench = Bench(tree, QUICK if quick else FULL, stack)
+        bench = Bench(tree, effort, stack)
         results["lanes"] = []
         for lane in LANES:
             found = run_lane(bench, lane)
