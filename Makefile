@@ -10,11 +10,13 @@ JOBS := $(shell nproc)
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# What `make test` needs, and what only `make lint` and `make format` need.
+# What `make test` needs; and what only `make lint` and `make format`, `make fuzz`, `make bench` do.
 PACKAGES := cmake g++ ninja-build ccache mold pkg-config python3-dev python3-venv \
   libboost1.81-dev libboost-url1.81-dev libcurl4-openssl-dev libssl-dev nlohmann-json3-dev \
   libsimdjson-dev libyaml-cpp-dev libgtest-dev libgmock-dev
 LINT_PACKAGES := clang clang-format clang-tidy
+FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
+BENCH_PACKAGES := nginx-light haproxy strace valgrind
 
 # A change in any of these makes the package stale; a change in a test does not.
 PACKAGE_FILES := CMakeLists.txt pyproject.toml $(wildcard README.md LICENSE) \
@@ -27,7 +29,7 @@ SINCE ?= $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q
 TIDY_FILES = $(filter-out cpp/binding/%,$(filter cpp/%.cpp plugins/%.cpp, \
   $(if $(SINCE),$(shell git diff --name-only --diff-filter=d $(SINCE)),$(CPP_FILES))))
 
-.PHONY: test drill build setup lint format asan tsan bench clean
+.PHONY: test drill build setup lint format asan tsan fuzz bench clean
 
 test: build
 	cmake --build $(TREE)
@@ -56,12 +58,21 @@ build/.lint-packages: Makefile
 	@$(call install_missing,$(LINT_PACKAGES))
 	@mkdir -p $(@D) && touch $@
 
+build/.fuzz-packages: Makefile
+	@$(call install_missing,$(FUZZ_PACKAGES))
+	@mkdir -p $(@D) && touch $@
+
+build/.bench-packages: Makefile
+	@$(call install_missing,$(BENCH_PACKAGES))
+	@mkdir -p $(@D) && touch $@
+
 $(VENV)/.ready: tests/requirements.txt | build/.packages
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet -r tests/requirements.txt
 	touch $@
 
-# Debian packages that are missing, and only then the package lists.
+# Debian packages that are missing, and only then the package lists. The two variables keep a
+# package that is a service (nginx, haproxy) from being started.
 define install_missing
 missing=; \
 for package in $(1); do \
@@ -72,7 +83,7 @@ if [ -n "$$missing" ]; then \
   echo "installing$$missing"; \
   as_root=; [ "$$(id -u)" = 0 ] || as_root=sudo; \
   $$as_root apt-get update --quiet=2 && \
-  $$as_root env DEBIAN_FRONTEND=noninteractive \
+  $$as_root env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 SYSTEMD_OFFLINE=1 \
     apt-get install --quiet=2 --yes --no-install-recommends $$missing; \
 fi
 endef
@@ -110,9 +121,20 @@ tsan: build/.packages $(VENV)/.ready
 	PYTHONPATH=build/tsan/site LD_PRELOAD=$$(g++ -print-file-name=libtsan.so) \
 	  $(VENV)/bin/python tests/python/eight_threads.py build/tsan/site/bin/keeld
 
-bench: build
+# Every target for FUZZ_SECONDS (an hour each), or those of FUZZ_TARGETS; what is learnt stays in
+# build/fuzz/corpus. FUZZ_SEEDS: a folder of further seeds.
+FUZZ_SECONDS ?= 3600
+fuzz: build/.packages build/.fuzz-packages
+	cmake --preset fuzz
+	cmake --build --preset fuzz
+	tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+# BENCH_QUICK=1: a short look at the hop.
+bench: build build/.bench-packages
 	$(VENV)/bin/python tests/bench/calls.py
 	$(VENV)/bin/python tests/bench/awaits.py
+	cmake --build $(TREE) --target bench_load bench_provider
+	$(VENV)/bin/python tests/bench/hop.py --tree $(TREE) --out build/bench
 
 clean:
 	rm -rf build dist $(VENV) .mypy_cache .ruff_cache .pytest_cache

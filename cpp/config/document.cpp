@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <exception>
+#include <sstream>
+
+#include <yaml-cpp/eventhandler.h>
 
 namespace keel::relay {
 
@@ -92,6 +95,42 @@ bool looks_like_json(std::string_view text) {
   return first != std::string_view::npos && text[first] == '{';
 }
 
+// Only notes where documents begin.
+class Beginnings final : public YAML::EventHandler {
+ public:
+  std::vector<YAML::Mark> marks;
+
+  void OnDocumentStart(const YAML::Mark& mark) override { marks.push_back(mark); }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Nothing if the text is one document. Where a document begins with what none can begin with (a
+// comma), yaml-cpp finds an empty one there, and another, without end: so only two are asked for.
+std::optional<Problem> not_one_document(const std::string& text) {
+  std::istringstream input(text);
+  YAML::Parser parser(input);
+  Beginnings beginnings;
+  if (!parser.HandleNextDocument(beginnings)) {
+    return Problem{0, "", "found nothing, wanted a configuration"};
+  }
+  if (!parser.HandleNextDocument(beginnings)) return std::nullopt;
+  const YAML::Mark& second = beginnings.marks.back();
+  if (second.pos == beginnings.marks.front().pos) {
+    return Problem{second.line + 1, "", "not valid YAML: no value begins like this"};
+  }
+  return Problem{second.line + 1, "", "found a second document, wanted one"};
+}
+
 }  // namespace
 
 std::optional<YAML::Node> parse_document(std::string_view text, std::vector<Problem>& problems) {
@@ -101,16 +140,13 @@ std::optional<YAML::Node> parse_document(std::string_view text, std::vector<Prob
   }
   try {
     std::string input = looks_like_json(text) ? joined_surrogates(text) : std::string(text);
-    std::vector<YAML::Node> documents = YAML::LoadAll(input);
-    if (documents.empty() || documents[0].IsNull()) {
-      problems.push_back({0, "", "found nothing, wanted a configuration"});
+    if (auto problem = not_one_document(input)) {
+      problems.push_back(*problem);
       return std::nullopt;
     }
-    if (documents.size() > 1) {
-      problems.push_back({documents[1].Mark().line + 1, "", "found a second document, wanted one"});
-      return std::nullopt;
-    }
-    return documents[0];
+    YAML::Node document = YAML::Load(input);
+    if (!document.IsNull()) return document;
+    problems.push_back({0, "", "found nothing, wanted a configuration"});
   } catch (const YAML::Exception& e) {
     // Some messages end in a word of the file, which may be a key that lost its quotes.
     std::string message = e.msg.substr(0, e.msg.find(':'));

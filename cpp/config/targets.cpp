@@ -113,8 +113,9 @@ void check_from(const Mapping& entry, const Config& config) {
 void add_downgrades(const Config& config, bool takes_any_name, RouteConfig& route) {
   for (bool added = true; added;) {
     added = false;
-    for (const auto& [from, to] : config.mapping) {
-      if (!takes_any_name && !meets(route, from, config)) continue;
+    for (const auto& entry : config.mapping) {
+      const std::string& to = entry.second;
+      if (!takes_any_name && !meets(route, entry.first, config)) continue;
       bool there = std::any_of(route.targets.begin(), route.targets.end(), [&](const auto& own) {
         return config.targets[own.target].name == to;
       });

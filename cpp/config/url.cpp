@@ -52,6 +52,8 @@ bool is_port(std::string_view text) {
 }  // namespace
 
 HostKind host_kind(std::string_view host) {
+  // inet_pton would read up to a NUL and take what stands behind it for nothing.
+  if (host.find('\0') != std::string_view::npos) return HostKind::bad;
   if (host.starts_with('[')) {
     if (!host.ends_with(']')) return HostKind::bad;
     return kind_of_ipv6(host.substr(1, host.size() - 2));

@@ -31,6 +31,52 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
+// A decimal as Decimal has it, of up to 19 digits before the point.
+struct Wide {
+  __int128 nano = 0;
+  Decimal::Fault fault = Decimal::Fault::none;
+};
+
+Wide wide_decimal(std::string_view text) {
+  constexpr Wide no{0, Decimal::Fault::not_a_number};
+  bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  std::string digits;
+  int64_t exponent = 0;
+  size_t i = 0, seen = 0;
+  for (bool after_point = false; i < text.size(); ++i) {
+    if (text[i] == '.' && !after_point) {
+      after_point = true;
+    } else if (is_digit(text[i])) {
+      ++seen;
+      if (after_point) --exponent;
+      if (!digits.empty() || text[i] != '0') digits += text[i];
+    } else {
+      break;
+    }
+  }
+  if (seen == 0 || text[i - 1] == '.') return no;
+  if (i < text.size()) {
+    if (text[i] != 'e' && text[i] != 'E') return no;
+    std::string_view power = text.substr(i + 1);
+    if (power.starts_with('+') && !power.starts_with("+-")) power.remove_prefix(1);
+    std::optional<int64_t> value = parse_integer(power);
+    if (!value || *value > 1000 || *value < -1000) return no;
+    exponent += *value;
+  }
+  while (!digits.empty() && digits.back() == '0') {
+    digits.pop_back();
+    ++exponent;
+  }
+  if (digits.empty()) return {};
+  if (exponent < -9) return {0, Decimal::Fault::too_fine};
+  if (static_cast<int64_t>(digits.size()) + exponent > 19) return {0, Decimal::Fault::too_large};
+  __int128 value = 0;
+  for (char c : digits) value = value * 10 + (c - '0');
+  for (int64_t k = -9; k < exponent; ++k) value *= 10;
+  return {negative ? -value : value, Decimal::Fault::none};
+}
+
 // `number unit` as an exact whole number of the smallest unit.
 std::optional<int64_t> parse_quantity(std::string_view text, const Unit* first, const Unit* last,
                                       int64_t bare) {
@@ -43,13 +89,13 @@ std::optional<int64_t> parse_quantity(std::string_view text, const Unit* first, 
     if (unit == last) return std::nullopt;
     size = unit->size;
   }
-  Decimal number = parse_decimal(text.substr(0, end));
+  Wide number = wide_decimal(text.substr(0, end));
   if (number.fault != Decimal::Fault::none || number.nano < 0) return std::nullopt;
-  __int128 scaled_value = __int128{number.nano} * size;
+  constexpr __int128 kMost = std::numeric_limits<int64_t>::max() * kBillion;
+  if (number.nano > kMost / size) return std::nullopt;
+  __int128 scaled_value = number.nano * size;
   if (scaled_value % kBillion != 0) return std::nullopt;
-  scaled_value /= kBillion;
-  if (scaled_value > std::numeric_limits<int64_t>::max()) return std::nullopt;
-  return static_cast<int64_t>(scaled_value);
+  return static_cast<int64_t>(scaled_value / kBillion);
 }
 
 // Optimal string alignment distance.
@@ -86,44 +132,11 @@ std::string plain_decimal(int64_t whole, int64_t nano) {
 }  // namespace
 
 Decimal parse_decimal(std::string_view text) {
-  constexpr Decimal no{0, Decimal::Fault::not_a_number};
-  bool negative = text.starts_with('-');
-  if (negative || text.starts_with('+')) text.remove_prefix(1);
-  std::string digits;
-  int64_t exponent = 0;
-  size_t i = 0, seen = 0;
-  for (bool after_point = false; i < text.size(); ++i) {
-    if (text[i] == '.' && !after_point) {
-      after_point = true;
-    } else if (is_digit(text[i])) {
-      ++seen;
-      if (after_point) --exponent;
-      if (!digits.empty() || text[i] != '0') digits += text[i];
-    } else {
-      break;
-    }
-  }
-  if (seen == 0 || text[i - 1] == '.') return no;
-  if (i < text.size()) {
-    if (text[i] != 'e' && text[i] != 'E') return no;
-    std::string_view power = text.substr(i + 1);
-    if (power.starts_with('+') && !power.starts_with("+-")) power.remove_prefix(1);
-    std::optional<int64_t> value = parse_integer(power);
-    if (!value || *value > 1000 || *value < -1000) return no;
-    exponent += *value;
-  }
-  while (!digits.empty() && digits.back() == '0') {
-    digits.pop_back();
-    ++exponent;
-  }
-  if (digits.empty()) return {};
-  if (exponent < -9) return {0, Decimal::Fault::too_fine};
-  if (static_cast<int64_t>(digits.size()) + exponent > 10) return {0, Decimal::Fault::too_large};
-  __int128 value = 0;
-  for (char c : digits) value = value * 10 + (c - '0');
-  for (int64_t k = -9; k < exponent; ++k) value *= 10;
-  if (value > std::numeric_limits<int64_t>::max()) return {0, Decimal::Fault::too_large};
-  return {static_cast<int64_t>(negative ? -value : value), Decimal::Fault::none};
+  Wide wide = wide_decimal(text);
+  bool fits = wide.nano <= std::numeric_limits<int64_t>::max() &&
+              wide.nano >= -__int128{std::numeric_limits<int64_t>::max()};
+  if (wide.fault == Decimal::Fault::none && !fits) return {0, Decimal::Fault::too_large};
+  return {static_cast<int64_t>(wide.nano), wide.fault};
 }
 
 std::optional<int64_t> parse_integer(std::string_view text) {

@@ -150,9 +150,9 @@ HeadRule HeadScan::scan(std::string_view received) {
       return received.size() >= limit_ ? HeadRule::too_large : HeadRule::incomplete;
     }
     if (received[end] == '\n') return HeadRule::bare_line_ending;
+    if (end + 2 > limit_) return HeadRule::too_large;
     if (end + 1 == received.size()) return HeadRule::incomplete;
     if (received[end + 1] != '\n') return HeadRule::bare_line_ending;
-    if (end + 2 > limit_) return HeadRule::too_large;
     std::string_view line = received.substr(line_, end - line_);
     line_ = end + 2;
     if (line.empty() && started_) return on_end();

@@ -103,7 +103,8 @@ void Retargeting::begun() {
   message += marked ? R"(,"prefix":true})" : "}";
   out_.splices.push_back({facts_.messages_end, std::move(message)});
   if (to_.prefill == Prefill::final_message) {
-    add(R"("continue_final_message":true,"add_generation_prompt":false)");
+    set(facts_.continue_final_value, "continue_final_message", "true");
+    set(facts_.generation_prompt_value, "add_generation_prompt", "false");
   }
 }
 

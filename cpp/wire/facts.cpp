@@ -1,5 +1,6 @@
 #include "wire/facts.hpp"
 
+#include "wire/errors.hpp"
 #include "wire/facts_reader.hpp"
 
 #include <algorithm>
@@ -24,6 +25,12 @@ std::string_view prompt_name(Operation operation) {
   return "input";
 }
 
+// A key as an error names it: some text, and half of a surrogate pair is none.
+std::string named(std::string_view key) {
+  if (!json::valid_utf8(key)) return "(a key that is no text)";
+  return std::string(cut_utf8(key, kWordBytesMax));
+}
+
 }  // namespace
 
 FactsReader::Handler FactsReader::handler_of(std::string_view key, Operation operation) {
@@ -45,7 +52,11 @@ FactsReader::Handler FactsReader::handler_of(std::string_view key, Operation ope
       {"input", &FactsReader::input},
       {"encoding_format", &FactsReader::no_prompt_text},
   };
-  static constexpr Entry chat[] = {{"messages", &FactsReader::messages}};
+  static constexpr Entry chat[] = {
+      {"messages", &FactsReader::messages},
+      {"continue_final_message", &FactsReader::continue_final},
+      {"add_generation_prompt", &FactsReader::generation_prompt},
+  };
   static constexpr Entry completions[] = {
       {"prompt", &FactsReader::input},
       {"best_of", &FactsReader::best_of},
@@ -119,7 +130,7 @@ Result<Facts> FactsReader::read() {
     return Error{"invalid_request", "", "the body is not JSON: " + cursor_.problem()};
   }
   if (keys_.close(0)) {
-    return Error{"invalid_request", std::string(keys_.found()),
+    return Error{"invalid_request", named(keys_.found()),
                  "found this key twice in the request, wanted it once"};
   }
   name_models();

@@ -59,6 +59,9 @@ struct Facts {
                               // with already
   Span stream_options_value;  // an object or null, or not for us to mend; empty if absent
   Span include_usage_value;   // within it; empty if absent
+  // vLLM's two switches for going on with a begun answer, where the client set them itself.
+  Span continue_final_value;
+  Span generation_prompt_value;
   // Our own members: other models to fall back to (`models`, `fallbacks`), in order, and the bytes
   // to cut out of what goes upstream, each with the comma that goes with it.
   std::vector<std::string> fallbacks;

@@ -142,6 +142,13 @@ void FactsReader::other() {
   text ? prompt_.any_text() : prompt_.pass_over();
 }
 
+Span FactsReader::passed_over() {
+  cursor_.kind();  // stands at the value
+  size_t begin = cursor_.offset();
+  prompt_.pass_over();
+  return {begin, cursor_.offset() - begin};
+}
+
 void FactsReader::flag(bool& out) {
   if (cursor_.kind() == Kind::null) return prompt_.pass_over();
   if (cursor_.kind() != Kind::boolean) return wrong("true or false");

@@ -43,6 +43,8 @@ class FactsReader {
   void modalities();
   void audio_output() { facts_.asks_audio |= prompt_.is_set(); }
   void provider_acts() { facts_.side_effects |= prompt_.is_set(); }
+  void continue_final() { facts_.continue_final_value = passed_over(); }
+  void generation_prompt() { facts_.generation_prompt_value = passed_over(); }
   void no_prompt_text() { prompt_.pass_over(); }
   void models() { names(read_models(cursor_, facts_.fallbacks)); }
   void fallbacks() { names(read_fallbacks(cursor_, facts_.fallbacks)); }
@@ -50,6 +52,7 @@ class FactsReader {
 
   // Values.
   void flag(bool& out);
+  Span passed_over();  // where it stands
   void output_limit(MaxTokensField field);
   std::optional<int64_t> whole(int64_t min, int64_t max);
 

@@ -2,7 +2,7 @@
 
 Both ask one `keeld mock` over kept-alive connections, one call at a time, in interleaved slices, so
 that the machine's noise meets both alike. What is reported is a ratio and the difference, never an
-absolute promise. The gateway's lanes against nginx and haproxy come with the gateway.
+absolute promise. What the gateway's hop costs beside nginx and haproxy is in `hop.py`.
 """
 
 from __future__ import annotations

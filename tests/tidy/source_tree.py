@@ -12,18 +12,17 @@ _CODE = (".cpp", ".hpp", ".h", ".c", ".py", ".cmake", ".sh", ".map")
 _CODE_NAMES = ("CMakeLists.txt", "Makefile", "run")
 _NOT_OURS = ("LICENSE", ".git", "compile_commands.json")
 _GENERATED = ("_core.pyi",)
+_NOT_WRITTEN = {"__pycache__", "data", "corpus"}
 
 
 @cache
 def written() -> tuple[Path, ...]:
-    """Every text file of the repository that a person edits, recorded data left out."""
+    """Every text file of the repository that a person edits, data and fuzz seeds left out."""
     found = [path for path in ROOT.iterdir() if path.is_file() and path.name not in _NOT_OURS]
     for folder in _FOLDERS:
         found += [path for path in (ROOT / folder).rglob("*") if path.is_file()]
     return tuple(
-        path
-        for path in sorted(found)
-        if "__pycache__" not in path.parts and "data" not in path.relative_to(ROOT).parts[:-1]
+        path for path in sorted(found) if _NOT_WRITTEN.isdisjoint(path.relative_to(ROOT).parts[:-1])
     )
 
 

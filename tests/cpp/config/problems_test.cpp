@@ -59,6 +59,9 @@ TEST(ConfigProblems, Syntax) {
   EXPECT_EQ(problems("a: \"x\\q\"\n"), "keel.yaml:1: not valid YAML: unknown escape character\n");
   EXPECT_EQ(problems(with("") + "---\nversion: \"1.0\"\n"),
             "keel.yaml:8: found a second document, wanted one\n");
+  for (const char* stuck : {", m: x\n", "# a\n, x: ~, y", "a: 1\n---\n] b"}) {
+    EXPECT_NE(problems(stuck), "") << stuck;
+  }
   EXPECT_EQ(problems(std::string("a: b\n\0c: d\n", 11)),
             "keel.yaml:2: found a control character (byte 0), wanted text\n");
   EXPECT_EQ(problems("a: \x04\n"),

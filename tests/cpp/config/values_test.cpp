@@ -52,7 +52,8 @@ TEST(ConfigDuration, ReadsUnitsAndBareSeconds) {
 
 TEST(ConfigDuration, IsWrittenAsItIsRead) {
   for (int64_t ns : {int64_t{0}, int64_t{1}, int64_t{1'500'000'001}, seconds(60).ns, seconds(90).ns,
-                     milliseconds(500).ns, hours(48).ns}) {
+                     milliseconds(500).ns, hours(48).ns, int64_t{205'242'102'251'000'000},
+                     std::numeric_limits<int64_t>::max()}) {
     EXPECT_EQ(parse_duration(duration_text({ns})), Duration{ns}) << duration_text({ns});
   }
   EXPECT_EQ(duration_text(seconds(90)), "90s");
@@ -69,6 +70,9 @@ TEST(ConfigSize, ReadsUnitsAndBareBytes) {
   EXPECT_EQ(parse_size("64mib"), std::nullopt);
   EXPECT_EQ(parse_size("-1"), std::nullopt);
   EXPECT_EQ(parse_size("9999999999GiB"), std::nullopt);
+  EXPECT_EQ(parse_size("12345678901"), 12'345'678'901);
+  EXPECT_EQ(parse_size("9223372036854775807"), std::numeric_limits<int64_t>::max());
+  EXPECT_EQ(parse_size("9223372036854775808"), std::nullopt);
   EXPECT_EQ(size_text(64 << 20), "64MiB");
   EXPECT_EQ(size_text(1537), "1537");
 }
@@ -93,6 +97,8 @@ TEST(ConfigUrl, TakesSchemeHostPortAndPath) {
 }
 
 TEST(ConfigUrl, RefusesTheRest) {
+  EXPECT_FALSE(check_base_url(std::string_view("https://[::1\0]:1/v1", 17), true).ok());
+  EXPECT_EQ(host_kind(std::string_view("127.0.0.1\0", 10)), HostKind::bad);
   for (const char* url : {"",
                           "https://",
                           "https:///v1",

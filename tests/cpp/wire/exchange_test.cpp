@@ -158,6 +158,11 @@ TEST(Retarget, GoesOnWithWhatWasBegun) {
   EXPECT_EQ(resumed(request, "x", Prefill::final_message),
             R"({"continue_final_message":true,"add_generation_prompt":false,)" +
                 with(R"(,{"role":"assistant","content":"x"})").substr(1));
+  // The client's own switches are turned, not repeated.
+  EXPECT_EQ(resumed(R"({"add_generation_prompt": true ,"model":"m","messages":[]})", "x",
+                    Prefill::final_message),
+            R"({"continue_final_message":true,"add_generation_prompt": false ,"model":"m",)"
+            R"("messages":[{"role":"assistant","content":"x"}]})");
   EXPECT_EQ(resumed(request, "x", Prefill::none), request);
   EXPECT_EQ(resumed(request, "", Prefill::plain), request);
   EXPECT_EQ(resumed(R"({"messages":[ ],"model":"m"})", "x", Prefill::plain),
