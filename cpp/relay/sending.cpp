@@ -19,7 +19,7 @@ Send send_of(const Engines& engines, const Call& call) {
   send.max_output_tokens = attempt.clamped;
   if (call.request.body.empty()) return send;
   wire::Retarget to{.model = model.name, .max_output_tokens = attempt.clamped};
-  to.default_max_tokens_field = provider.max_tokens_field;
+  to.max_tokens_field = provider.max_tokens_field;
   to.ask_usage = facts.stream && provider.stream_options;
   if (call.resuming == Resume::continuation) {
     to.begun = call.delivery.text();

@@ -29,6 +29,7 @@ class Retargeting {
   void set(Span value, std::string_view field, std::string text);
   void add(std::string_view member);
   void limit();
+  void limit_field();
   void usage();
   void begun();
 
@@ -44,6 +45,7 @@ SplicedBody Retargeting::splice() {
     set(facts_.model_value, "model", json_quote(to_.model));
   }
   limit();
+  limit_field();
   usage();
   begun();
   for (Span ours : facts_.ours) out_.splices.push_back({ours, {}});
@@ -72,10 +74,16 @@ void Retargeting::limit() {
   if (facts_.operation == Operation::embeddings || !to_.max_output_tokens) return;
   if (to_.max_output_tokens == facts_.max_output_tokens) return;
   std::string_view field = name_of(facts_.max_tokens_field);
-  if (field.empty()) field = to_.default_max_tokens_field;
+  if (field.empty()) field = to_.max_tokens_field;
   // The older endpoint knows no other name.
   bool old = facts_.operation == Operation::completions && facts_.max_tokens_value.empty();
   set(facts_.max_tokens_value, old ? "max_tokens" : field, std::to_string(*to_.max_output_tokens));
+}
+
+void Retargeting::limit_field() {
+  const bool newer = facts_.max_tokens_field == MaxTokensField::max_completion_tokens;
+  if (!newer || facts_.max_tokens_key.empty() || to_.max_tokens_field != "max_tokens") return;
+  out_.splices.push_back({facts_.max_tokens_key, R"("max_tokens")"});
 }
 
 void Retargeting::usage() {

@@ -29,7 +29,9 @@ struct HttpRequest {
 struct Retarget {
   std::string_view model;                    // the target's own name for it
   std::optional<int64_t> max_output_tokens;  // a limit to splice in, per choice
-  std::string_view default_max_tokens_field = "max_completion_tokens";  // where it named none
+  // What bounds the output where the client named no field. A target that goes by `max_tokens` may
+  // not know the newer field, so there a client's `max_completion_tokens` is renamed.
+  std::string_view max_tokens_field = "max_completion_tokens";
   bool ask_usage = false;  // stream_options.include_usage: true, where the client did not say so
   // An answer that was begun elsewhere, to be gone on with; `prefill` says how the model takes it.
   std::string_view begun;

@@ -119,12 +119,12 @@ Result<Facts> FactsReader::read() {
     decoded.clear();
     key.append_exact(decoded);
     member_ = decoded;
+    key_ = cursor_.span_of(key);
     ours_ = false;
     (this->*handler_of(decoded, facts_.operation))();
     kept |= !ours_;
     if (!ours_ || cursor_.failed()) return;
-    facts_.ours.push_back(
-        member_with_comma(text_, cursor_.span_of(key).offset, cursor_.offset(), kept));
+    facts_.ours.push_back(member_with_comma(text_, key_.offset, cursor_.offset(), kept));
   });
   if (!cursor_.finish()) {
     return Error{"invalid_request", "", "the body is not JSON: " + cursor_.problem()};

@@ -32,6 +32,7 @@ struct Facts {
   // limit"). Both fields at once are refused.
   MaxTokensField max_tokens_field = MaxTokensField::none;
   Span max_tokens_value;
+  Span max_tokens_key;  // the field's name with its quotes; empty where both fields stand there
   std::optional<int64_t> max_output_tokens;  // per choice; 0 for embeddings
   int64_t choices = 1;                       // n; of completions best_of too, for every prompt
 

@@ -61,11 +61,14 @@ void FactsReader::output_limit(MaxTokensField field) {
   } else {
     prompt_.pass_over();
   }
+  const bool alone = std::exchange(limits_named_, limits_named_ + 1) == 0;
+  if (!alone) facts_.max_tokens_key = {};
   if (given && limit_given_) return reject("found beside the other such field, wanted only one");
   if (!given && facts_.max_tokens_field != MaxTokensField::none) return;
   limit_given_ = given;
   facts_.max_tokens_field = field;
   facts_.max_tokens_value = {begin, cursor_.offset() - begin};
+  if (alone) facts_.max_tokens_key = key_;
   if (limit && *limit > 0) facts_.max_output_tokens = limit;
 }
 

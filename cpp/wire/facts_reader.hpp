@@ -70,8 +70,10 @@ class FactsReader {
   Facts facts_;
   std::optional<Error> error_;
   std::string_view member_;  // the top-level key being read
+  Span key_;                 // its span, quotes included
   bool prompt_seen_ = false;
   bool limit_given_ = false;
+  int limits_named_ = 0;
   bool ours_ = false;  // the member being read
   int64_t best_of_ = 1;
 };

@@ -14,7 +14,7 @@ static Retarget named(std::string_view model, std::optional<int64_t> limit = std
   Retarget to;
   to.model = model;
   to.max_output_tokens = limit;
-  to.default_max_tokens_field = field;
+  to.max_tokens_field = field;
   return to;
 }
 
@@ -50,7 +50,18 @@ TEST(Retarget, LimitGoesWhereTheClientPutItElseInFront) {
             R"({"model":"m","messages":[],"max_tokens":256})");
   EXPECT_EQ(
       sent(R"({"max_completion_tokens":900,"model":"m","messages":[]})", "n", 256, "max_tokens"),
-      R"({"max_completion_tokens":256,"model":"n","messages":[]})");
+      R"({"max_tokens":256,"model":"n","messages":[]})");
+  // A target that goes by max_tokens may not know the newer field, and then nothing bounds it.
+  EXPECT_EQ(
+      sent(R"({"model":"m", "max_completion_tokens" : 9,"messages":[]})", "m", {}, "max_tokens"),
+      R"({"model":"m", "max_tokens" : 9,"messages":[]})");
+  EXPECT_EQ(sent(R"({"model":"m","max_tokens":9,"messages":[]})", "m"),
+            R"({"model":"m","max_tokens":9,"messages":[]})");
+  for (const char* both :
+       {R"({"model":"m","max_tokens":null,"max_completion_tokens":9,"messages":[]})",
+        R"({"model":"m","max_completion_tokens":9,"max_tokens":null,"messages":[]})"}) {
+    EXPECT_EQ(sent(both, "m", {}, "max_tokens"), both) << "no field twice";
+  }
 }
 
 TEST(Retarget, WithoutAModelOrAnyMember) {
