@@ -27,7 +27,7 @@ struct StreamEvent {
     lifecycle,   // nothing to read in it: comments, pings, role-only deltas, empty choices
     content,     // text, reasoning, a refusal or tool calls: `pieces` say what; without any it is
                  // content of a sort that is only passed on (audio, images)
-    finish,      // a choice's finish_reason; may carry pieces and usage too
+    finish,      // a finish_reason, of the choices in `ends`; may carry pieces and usage too
     usage,       // counts and nothing else: its choices are empty
     error,       // an error where an answer was to go on; `outcome` says which
     unparsable,  // not what the dialect allows
@@ -47,6 +47,7 @@ struct StreamEvent {
   std::vector<Piece> pieces;
   Span id;                        // the JSON string, quotes included; empty if absent
   Span model;                     // likewise
+  std::vector<uint16_t> ends;     // the choices that have their finish_reason here
   bool content_filtered = false;  // finish_reason content_filter
   // Exact counts; absent where null, missing or nonsense, and beside content before the first
   // finish_reason: some providers send counts that grow with every event.

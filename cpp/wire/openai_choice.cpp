@@ -14,6 +14,7 @@ void ChoiceReader::read(size_t position) {
   size_t first = out_.pieces.size();
   auto number = static_cast<int64_t>(position);
   bool chat = operation_ == Operation::chat;
+  bool finish = false;
   object_or_skip([&](const String& key) {
     if (key.equals("index")) {
       index(number);
@@ -24,7 +25,7 @@ void ChoiceReader::read(size_t position) {
     } else if (key.equals("finish_reason") && cursor_.kind() == Kind::string) {
       String reason;
       cursor_.string(reason);
-      found_.finish |= !reason.raw.empty();
+      finish = !reason.raw.empty();
       out_.content_filtered |= reason.equals("content_filter");
       found_.error.present |= reason.equals("error");  // OpenRouter: the model failed midway
     } else if (key.equals("error")) {
@@ -34,6 +35,8 @@ void ChoiceReader::read(size_t position) {
     }
   });
   if (number > kStreamIndexMax) found_.nonsense = "a choice beyond any index";
+  found_.finish |= finish;
+  if (finish) out_.ends.push_back(static_cast<uint16_t>(number));
   for (size_t i = first; i < out_.pieces.size(); ++i) {
     out_.pieces[i].lane.choice = static_cast<uint16_t>(number);
   }

@@ -26,6 +26,7 @@ std::string_view trim(std::string_view text) {
 void read_error(ProviderError error, StreamEvent& out) {
   error.present = true;
   out.kind = StreamEvent::Kind::error;
+  out.ends.clear();
   out.outcome.ended = Ended::unusable;
   out.outcome.status = 200;
   take_words(error, out.outcome);
@@ -59,6 +60,7 @@ class ChunkReader {
 void unparsable(std::string message, StreamEvent& out) {
   out.kind = StreamEvent::Kind::unparsable;
   out.pieces.clear();
+  out.ends.clear();
   out.usage.reset();
   out.outcome.ended = Ended::unusable;
   out.outcome.status = 200;

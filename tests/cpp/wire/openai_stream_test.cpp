@@ -193,6 +193,16 @@ TEST(OpenAiStream, Choices) {
   }
 }
 
+TEST(OpenAiStream, SaysWhichChoicesEnd) {
+  EXPECT_EQ(chunk(R"({"choices":[{"index":0,"finish_reason":null}]})").ends.size(), 0u);
+  EXPECT_EQ(chunk(R"({"choices":[{"finish_reason":"stop"}]})").ends, std::vector<uint16_t>{0});
+  const auto two = chunk(R"({"choices":[{"finish_reason":"stop","index":3},{"index":1},)"
+                         R"({"index":2,"delta":{},"finish_reason":"length"}]})");
+  EXPECT_EQ(two.ends, (std::vector<uint16_t>{3, 2}));
+  EXPECT_TRUE(chunk(R"({"choices":[{"finish_reason":"error"}]})").ends.empty());
+  EXPECT_TRUE(chunk(R"({"choices":[{"finish_reason":"stop"}]}})").ends.empty());
+}
+
 TEST(OpenAiStream, Finish) {
   for (const char* reason : {"stop", "length", "tool_calls", "model_length", "weird"}) {
     StreamEvent event =
