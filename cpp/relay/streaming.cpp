@@ -219,9 +219,9 @@ void Life::stream_is_late(Call& call) {
   const Attempt& attempt = *call.attempt;
   const StreamConfig& settings = settings_of(engines_, call);
   if (attempt.stream.finished) return give_up(call, ended(Ended::replied, ""));
+  if (call.paused) return watch(call, now_ + settings.stall);  // it is we who do not read
   if (attempt.stream.content) {
     const Instant late = attempt.stream.last_progress + settings.stall;
-    if (call.paused) return watch(call, now_ + settings.stall);  // it is we who do not read
     if (now_ < late) return watch(call, late);
     return give_up(call, timed_out(true, "no event within the stall limit"));
   }

@@ -375,6 +375,23 @@ TEST(Stream, a_caller_who_reads_slowly_pauses_upstream_and_is_no_stall) {
   relay.cancel();
 }
 
+// Found by hostile nights: the first-token limit went on while we did not read.
+TEST(Stream, a_caller_who_does_not_read_is_no_silence_of_who_goes_on) {
+  Streaming relay;
+  relay.ask_stream();
+  relay.break_after(reference("near-model", false), 3, Break::cut);
+  relay.feed(Backpressure{relay.last_call(), true});
+  const AttemptId id = relay.begin();
+  relay.wait(seconds(100));
+  EXPECT_TRUE(relay.aborted.empty());
+  relay.feed(Backpressure{relay.last_call(), false});
+  for (const std::string& event : reference("far-model", false)) relay.say(id, event);
+  relay.end(id);
+  ASSERT_TRUE(relay.answer);
+  EXPECT_EQ(relay.answer->kind, AnswerKind::ok);
+  EXPECT_EQ(seen(relay.delivered).text, "To be, or not to be");
+}
+
 TEST(Stream, one_silent_target_alone_is_waited_for) {
   Config config = small_config();
   config.routes[0].targets.pop_back();
