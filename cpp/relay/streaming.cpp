@@ -247,10 +247,12 @@ Next Life::resume(Call& call) {
   } else if (refused) {
     here.over = true;
   }
+  // A filtered end that has left is the end, whatever another would have said.
+  const bool answerable = call.last.cls != Class::policy ||
+                          (route.fallback_on_content_policy && !call.last_outcome.content_filtered);
   const bool possible = may_send_again(call) && safe_to_repeat(call) &&
                         call.delivery.can_resume() &&
-                        remaining(call.deadline, now_) >= kMinUseful &&
-                        (call.last.cls != Class::policy || route.fallback_on_content_policy);
+                        remaining(call.deadline, now_) >= kMinUseful && answerable;
   for (Resume way : route.stream.resume) {
     if (!possible) break;
     call.resuming = way;

@@ -335,6 +335,19 @@ TEST(Stream, kept_back_whole_it_breaks_unseen_even_where_targets_differ) {
   EXPECT_EQ(seen(relay.delivered).text, "Something else");
 }
 
+// Likewise: content of another target came behind it.
+TEST(Stream, a_filtered_end_that_has_left_is_the_end) {
+  Config config = small_config();
+  config.routes[0].fallback_on_content_policy = true;
+  Streaming relay(std::move(config));
+  relay.ask_stream();
+  relay.say_all({text_frame("m", "No"), frame("m", "{}", "content_filter"), kDone});
+  ASSERT_TRUE(relay.answer);
+  EXPECT_EQ(relay.answer->kind, AnswerKind::ok);
+  EXPECT_EQ(relay.answer->sends, 1);
+  EXPECT_TRUE(seen(relay.delivered).done);
+}
+
 TEST(Stream, a_finish_reason_without_an_end_marker_is_closed_properly) {
   Streaming relay;
   relay.ask_stream();
