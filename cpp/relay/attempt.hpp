@@ -11,7 +11,9 @@
 #include "relay/delivery.hpp"
 #include "relay/events.hpp"
 
+#include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace keel::relay {
 
@@ -36,10 +38,12 @@ struct Attempt {
   // Of a stream: how it stands to what was delivered before, and how far it has come.
   Speech speech = Speech::fresh;
   struct Stream {
-    bool any = false;       // an event came
-    bool content = false;   // ... with content
-    bool finished = false;  // ... with a finish_reason
-    bool filtered = false;  // content_filter was one
+    bool any = false;             // an event came
+    bool content = false;         // ... with content
+    std::vector<uint16_t> ended;  // choices that have their finish_reason
+    std::vector<uint16_t> open;   // ... and that have none, though they spoke
+    bool finished = false;        // all of them have, as many as were asked for
+    bool filtered = false;        // content_filter was one
     std::optional<Usage> usage;
     std::optional<Instant> first_content;
     Instant last_progress;  // comments and pings are none

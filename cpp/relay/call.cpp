@@ -83,8 +83,7 @@ void Life::begin(Call& call) {
   call.trace->allowed = call.deadline - now_;
   call.max_sends = route.retry.max_attempts;
   if (call.request.facts.stream)
-    call.delivery.expect_stream(route.stream.hold_back, !call.request.facts.include_usage,
-                                call.request.facts.choices);
+    call.delivery.expect_stream(route.stream.hold_back, !call.request.facts.include_usage);
   call.patience_left = std::min(route.patience, kLongestWait);
   if (route.on_exhausted == OnExhausted::wait)
     call.exhausted_wait_left = std::min(route.exhausted_wait, kLongestWait);

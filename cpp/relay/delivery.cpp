@@ -9,17 +9,24 @@ namespace keel::relay {
 
 using Kind = StreamEvent::Kind;
 
-void Delivery::expect_stream(const HoldBack& hold_back, bool hide_usage, int64_t choices) {
+namespace {
+
+bool contains(const std::vector<uint16_t>& choices, uint16_t choice) {
+  return std::find(choices.begin(), choices.end(), choice) != choices.end();
+}
+
+}  // namespace
+
+void Delivery::expect_stream(const HoldBack& hold_back, bool hide_usage) {
   hold_back_ = hold_back;
   hide_usage_ = hide_usage;
-  choices_ = std::max<int64_t>(choices, 1);
 }
 
 void Delivery::begin(Speech speech) {
   speech_ = speech;
   own_frames_ = !begun_;
   speaks_ = false;
-  finishes_ = 0;
+  ends_ = ended_before_ = ended_;
   resumed_ |= committed_;
   kept_.clear();
   kept_bytes_ = 0;
@@ -30,7 +37,6 @@ void Delivery::begin(Speech speech) {
 Delivery::Took Delivery::take(StreamEvent&& event, std::vector<std::string>& out) {
   if (done_ || (event.kind == Kind::usage && hide_usage_)) return Took::passed;
   const bool is_content = !event.pieces.empty() || event.kind == Kind::content;
-  if (event.kind == Kind::finish && ++finishes_ > choices_ && !is_content) return Took::passed;
   if (event.kind == Kind::lifecycle) {
     // Another stream's opening has nothing to say to a caller who has seen one.
     if (event.bytes.empty() || (!own_frames_ && !speaks_)) return Took::passed;
@@ -47,8 +53,12 @@ Delivery::Took Delivery::take(StreamEvent&& event, std::vector<std::string>& out
       std::any_of(event.pieces.begin(), event.pieces.end(), [&, i = size_t{0}](auto& p) mutable {
         return skip.empty() || skip[i++] < p.text.size();
       });
-  if (!caught_up() && (event.kind != Kind::content || event.pieces.empty()))
-    return Took::diverged;  // it ends, or says what cannot be compared, before it has caught up
+  if (event.kind == Kind::finish) {
+    if (ends_too_soon(event)) return Took::diverged;
+    if (!ends_anything(event) && (!is_content || !anything_new)) return Took::passed;
+  } else if (!caught_up() && (event.kind != Kind::content || event.pieces.empty())) {
+    return Took::diverged;  // it says what cannot be compared before it has caught up
+  }
   if (!anything_new && event.kind == Kind::content) return Took::passed;
   if (is_content) ++kept_content_;
   keep(std::move(event), std::move(skip));
@@ -63,6 +73,7 @@ bool Delivery::match(const StreamEvent& event, std::vector<size_t>& skip) {
     Said& said = lane(piece.lane);
     const size_t known = std::min(piece.text.size(), said.text.size() - said.matched);
     if (said.text.compare(said.matched, known, piece.text, 0, known) != 0) return false;
+    if (known < piece.text.size() && contains(ended_before_, piece.lane.choice)) return false;
     said.matched += known;
     skip.push_back(known);
     any |= known > 0;
@@ -74,6 +85,21 @@ bool Delivery::match(const StreamEvent& event, std::vector<size_t>& skip) {
 bool Delivery::caught_up() const {
   return std::all_of(said_.begin(), said_.end(),
                      [](const Said& said) { return said.matched == said.text.size(); });
+}
+
+// A choice comes to an end of which the caller has more already.
+bool Delivery::ends_too_soon(const StreamEvent& event) const {
+  return std::any_of(said_.begin(), said_.end(), [&](const Said& said) {
+    return said.matched < said.text.size() && contains(event.ends, said.lane.choice);
+  });
+}
+
+// False for an end that was there before, of this attempt or as the caller has it.
+bool Delivery::ends_anything(const StreamEvent& event) {
+  const size_t before = ends_.size();
+  for (uint16_t choice : event.ends)
+    if (!contains(ends_, choice)) ends_.push_back(choice);
+  return ends_.size() > before;
 }
 
 Delivery::Said& Delivery::lane(const Lane& wanted) {
@@ -119,6 +145,8 @@ void Delivery::hand_over(StreamEvent& event, const std::vector<size_t>& skip,
   }
   opaque_ |= event.kind == Kind::content && event.pieces.empty();
   if (event.kind == Kind::done) done_ = true;
+  for (uint16_t choice : event.ends)
+    if (!contains(ended_, choice)) ended_.push_back(choice);
   committed_ |= is_content || event.kind == Kind::finish;
   speaks_ |= is_content;
   if (event.bytes.empty()) return;

@@ -24,11 +24,11 @@ class Delivery {
 
   enum class Took : uint8_t {
     passed,    // handed over, swallowed or kept back
-    diverged,  // a replay says something else, or ends before it has caught up
+    diverged,  // a replay says something else, or ends sooner or later than what was delivered
   };
 
-  // Before the first attempt. `choices`: how many the answer has (n).
-  void expect_stream(const HoldBack& hold_back, bool hide_usage, int64_t choices);
+  // Before the first attempt.
+  void expect_stream(const HoldBack& hold_back, bool hide_usage);
   // Another attempt speaks from here on; what was kept back of the last one is dropped.
   void begin(Speech speech);
   // The next event of a kind that carries an answer (not error, not unparsable). Bytes for the
@@ -71,6 +71,8 @@ class Delivery {
 
   bool match(const StreamEvent& event, std::vector<size_t>& skip);
   bool caught_up() const;
+  bool ends_too_soon(const StreamEvent& event) const;
+  bool ends_anything(const StreamEvent& event);
   Said& lane(const Lane& lane);
   void keep(StreamEvent&& event, std::vector<size_t> skip);
   void hand_over(StreamEvent& event, const std::vector<size_t>& skip,
@@ -79,19 +81,19 @@ class Delivery {
 
   HoldBack hold_back_;
   bool hide_usage_ = false;
-  int64_t choices_ = 1;
 
   Speech speech_ = Speech::fresh;
-  bool own_frames_ = true;  // frames that left are all of the attempt that speaks
-  bool speaks_ = false;     // the attempt that speaks has handed content over
-  int64_t finishes_ = 0;    // of the attempt that speaks
-
+  bool own_frames_ = true;      // frames that left are all of the attempt that speaks
+  bool speaks_ = false;         // the attempt that speaks has handed content over
+  std::vector<uint16_t> ends_;  // choices that the attempt that speaks, or one before, has ended
+  std::vector<uint16_t> ended_before_;  // ... and the caller has the end of an attempt before
   std::vector<Kept> kept_;
   size_t kept_bytes_ = 0;
   int64_t kept_content_ = 0;
   std::vector<Said> said_;
   size_t remembered_ = 0;
-  std::string id_;  // of the first frame that left, as JSON strings
+  std::vector<uint16_t> ended_;  // choices whose finish_reason has left
+  std::string id_;               // of the first frame that left, as JSON strings
   std::string model_;
   bool begun_ = false;
   bool committed_ = false;

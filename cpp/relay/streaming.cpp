@@ -30,12 +30,30 @@ Outcome ended(Ended how, std::string message) {
   return out;
 }
 
-void note(Attempt::Stream& stream, const StreamEvent& event, Instant now) {
+bool contains(const std::vector<uint16_t>& choices, uint16_t choice) {
+  return std::find(choices.begin(), choices.end(), choice) != choices.end();
+}
+
+// Every choice that spoke has its finish_reason. Whether that was all of them, where more were
+// asked for, only the end of the stream can say.
+bool all_ended(const Attempt::Stream& stream) {
+  return !stream.ended.empty() && stream.open.empty();
+}
+
+void note(Attempt::Stream& stream, const StreamEvent& event, int64_t choices, Instant now) {
   const bool content = event.kind == Kind::content || !event.pieces.empty();
   stream.any = true;
   if (content && !stream.first_content) stream.first_content = now;
   stream.content |= content;
-  stream.finished |= event.kind == Kind::finish;
+  for (const StreamEvent::Piece& piece : event.pieces)
+    if (!contains(stream.ended, piece.lane.choice) && !contains(stream.open, piece.lane.choice))
+      stream.open.push_back(piece.lane.choice);
+  for (uint16_t choice : event.ends) {
+    std::erase(stream.open, choice);
+    if (!contains(stream.ended, choice)) stream.ended.push_back(choice);
+  }
+  const bool as_many = std::ssize(stream.ended) >= choices || event.kind == Kind::done;
+  stream.finished = all_ended(stream) && (as_many || stream.finished);
   stream.filtered |= event.content_filtered;
   if (event.usage) stream.usage = event.usage;
   if (event.kind != Kind::lifecycle) stream.last_progress = now;
@@ -102,15 +120,16 @@ bool stream_cut_short(const Engines& engines, const Call& call, const Attempt& a
 
 Outcome outcome_of_stream(const Attempt& attempt, Outcome transport) {
   const Attempt::Stream& stream = attempt.stream;
-  if (stream.finished) {
+  const bool a_2xx = transport.status >= 200 && transport.status < 300;
+  const bool came_whole = transport.ended == Ended::replied && a_2xx;
+  if (stream.finished || (came_whole && all_ended(stream))) {
     Outcome out;
     out.status = 200;
     out.usage = stream.usage;
     out.content_filtered = stream.filtered;
     return out;
   }
-  const bool a_2xx = transport.status >= 200 && transport.status < 300;
-  if (transport.ended == Ended::replied && a_2xx) {
+  if (came_whole) {
     transport.ended = stream.content ? Ended::broken : Ended::unusable;
     transport.message = stream.content ? "the stream ended without a finish_reason"
                                        : "the stream ended without an answer";
@@ -170,7 +189,8 @@ void Life::streamed(Call& call, StreamEvent&& event, Fields&& fields) {
   if (!attempt.sent) sent(call);
   if (!fields.empty()) attempt.fields = std::move(fields);
   const bool had_content = attempt.stream.content;
-  note(attempt.stream, event, now_);
+  const bool had_finished = attempt.stream.finished;
+  note(attempt.stream, event, call.request.facts.choices, now_);
   const Kind kind = event.kind;
   if (kind == Kind::error || kind == Kind::unparsable) return give_up(call, event.outcome);
   if (kind == Kind::done && !attempt.stream.finished)
@@ -178,11 +198,13 @@ void Life::streamed(Call& call, StreamEvent&& event, Fields&& fields) {
   std::vector<std::string> frames;
   if (call.delivery.take(std::move(event), frames) == Delivery::Took::diverged) {
     call.candidates[attempt.candidate].differs = true;
+    attempt.stream.ended.clear();  // what it brought to an end is another answer
+    attempt.stream.finished = false;
     return give_up(call, ended(Ended::cancelled, "it says something else this time"));
   }
   if (kind == Kind::done)
     watch(call, now_ + kEndWait);
-  else if (kind == Kind::finish)
+  else if (attempt.stream.finished && !had_finished)
     watch(call, now_ + kUsageWait);
   else if (attempt.stream.content && !had_content)
     watch(call, now_ + settings_of(engines_, call).stall);

@@ -335,6 +335,76 @@ TEST(Stream, kept_back_whole_it_breaks_unseen_even_where_targets_differ) {
   EXPECT_EQ(seen(relay.delivered).text, "Something else");
 }
 
+// Found by hostile nights: it was taken for the end of what had been delivered.
+TEST(Stream, a_replay_that_ends_sooner_is_no_success) {
+  for (size_t words : {0u, 1u}) {
+    Streaming relay;
+    relay.ask_stream();
+    relay.break_after(reference("near-model", false), 3, Break::cut);
+    while (relay.asks_again()) {
+      std::vector<std::string> shorter(words, text_frame("x", "To be"));
+      shorter.insert(shorter.end(), {frame("x", "{}", "stop"), kDone});
+      relay.say_all(shorter);
+    }
+    ASSERT_TRUE(relay.answer);
+    EXPECT_EQ(relay.answer->kind, AnswerKind::stream_interrupted);
+    const Seen got = seen(relay.delivered);
+    EXPECT_EQ(got.text, "To be, or");
+    EXPECT_FALSE(got.done || got.finished);
+    EXPECT_TRUE(relay.at_rest());
+  }
+}
+
+std::string of_choice(std::string frame, int choice) {
+  frame.replace(frame.find(R"("index":0)"), 9, R"("index":)" + std::to_string(choice));
+  return frame;
+}
+
+// Likewise: the first choice's end was taken for the end of all.
+TEST(Stream, an_answer_of_two_choices_has_two_ends) {
+  const std::vector<std::string> all = {
+      text_frame("m", "one"), of_choice(text_frame("m", "two"), 1), frame("m", "{}", "stop"),
+      of_choice(text_frame("m", " and more"), 1), of_choice(frame("m", "{}", "stop"), 1)};
+  for (size_t at = 0; at <= all.size(); ++at) {
+    SCOPED_TRACE(at);
+    Streaming relay;
+    relay.ask_stream(R"(,"n":2)");
+    relay.break_after(all, at, Break::cut);
+    if (relay.asks_again()) relay.say_all(all);
+    ASSERT_TRUE(relay.answer);
+    EXPECT_EQ(relay.answer->kind, AnswerKind::ok);
+    EXPECT_EQ(relay.answer->sends, at < all.size() ? 2 : 1);
+    const std::string end = R"("finish_reason":"stop")";
+    size_t ends = 0;
+    for (size_t i = 0; (i = relay.delivered.find(end, i)) != std::string::npos; ++i) ++ends;
+    EXPECT_EQ(ends, 2u) << relay.delivered;
+    EXPECT_EQ(seen(relay.delivered).text, "onetwo and more");
+    EXPECT_TRUE(seen(relay.delivered).done);
+  }
+
+  Streaming slow;
+  slow.ask_stream(R"(,"n":2)");
+  const AttemptId id = slow.begin();
+  for (const std::string& event : all) {
+    slow.wait(seconds(8));
+    slow.say(id, event);
+  }
+  EXPECT_FALSE(slow.answer);
+  slow.end(id);
+  EXPECT_EQ(slow.answer->kind, AnswerKind::ok);
+}
+
+TEST(Stream, fewer_choices_than_asked_for_are_an_answer_if_they_end_well) {
+  for (bool marked : {false, true}) {
+    Streaming relay;
+    relay.ask_stream(R"(,"n":2)");
+    relay.say_all({text_frame("m", "one"), frame("m", "{}", "stop"), marked ? kDone : ": end\n\n"});
+    ASSERT_TRUE(relay.answer);
+    EXPECT_EQ(relay.answer->kind, AnswerKind::ok);
+    EXPECT_TRUE(seen(relay.delivered).done);
+  }
+}
+
 // Likewise: content of another target came behind it.
 TEST(Stream, a_filtered_end_that_has_left_is_the_end) {
   Config config = small_config();
