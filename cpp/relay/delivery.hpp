@@ -37,6 +37,7 @@ class Delivery {
   // What is kept back is kept back no longer: time has passed, or the stream has ended well.
   void release(std::vector<std::string>& out);
 
+  const HoldBack& hold_back() const { return hold_back_; }
   bool begun() const { return begun_; }          // some frame has left
   bool committed() const { return committed_; }  // content has left
   bool keeps_back() const { return !kept_.empty(); }

@@ -60,7 +60,8 @@ void note(Attempt::Stream& stream, const StreamEvent& event, int64_t choices, In
 }
 
 // Until when what is kept back is kept back, if time alone ends it.
-std::optional<Duration> kept_for(const HoldBack& hold_back, const Delivery& delivery) {
+std::optional<Duration> kept_for(const Delivery& delivery) {
+  const HoldBack& hold_back = delivery.hold_back();
   if (hold_back.complete || hold_back.tokens > 0) return std::nullopt;
   if (hold_back.time <= Duration::zero()) return kOpeningKept;
   if (!delivery.keeps_content_back()) return std::nullopt;
@@ -210,7 +211,7 @@ void Life::streamed(Call& call, StreamEvent&& event, Fields&& fields) {
     watch(call, now_ + settings_of(engines_, call).stall);
   deliver(call, std::move(frames));
   if (!call.delivery.keeps_back() || call.keep_timer != DueTimes::kNone) return;
-  if (auto keep = kept_for(settings_of(engines_, call).hold_back, call.delivery))
+  if (auto keep = kept_for(call.delivery))
     call.keep_timer = engines_.due.add(now_ + *keep, {Due::Kind::kept_back, call.request.call});
 }
 
