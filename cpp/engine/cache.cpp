@@ -4,14 +4,14 @@
 
 namespace keel::engine {
 
-Cache::Cache(CacheSettings settings) : settings_(settings) {}
-
 // The key is a SHA-256, so any eight of its bytes are as good as a hash of all.
-size_t Cache::KeyHash::operator()(const CacheKey& key) const noexcept {
+size_t CacheKeyHash::operator()(const CacheKey& key) const noexcept {
   size_t hash;
   std::memcpy(&hash, key.data(), sizeof hash);
   return hash;
 }
+
+Cache::Cache(CacheSettings settings) : settings_(settings) {}
 
 const CachedReply* Cache::find(const CacheKey& key, std::string_view canonical, Duration max_age,
                                Instant now) {

@@ -15,6 +15,9 @@
 namespace keel::engine {
 
 using CacheKey = std::array<uint8_t, 32>;
+struct CacheKeyHash {
+  size_t operator()(const CacheKey& key) const noexcept;
+};
 
 struct CachedReply {
   Body body;
@@ -57,15 +60,12 @@ class Cache {
     CachedReply reply;
     int64_t bytes = 0;
   };
-  struct KeyHash {
-    size_t operator()(const CacheKey& key) const noexcept;
-  };
   using Order = std::list<Entry>;
   void drop(Order::iterator it);
 
   CacheSettings settings_;
   Order order_;  // most recently used first
-  std::unordered_map<CacheKey, Order::iterator, KeyHash> index_;
+  std::unordered_map<CacheKey, Order::iterator, CacheKeyHash> index_;
   int64_t bytes_ = 0;
   uint64_t evictions_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include "relay/answers.hpp"
 #include "relay/engines.hpp"
+#include "relay/flights.hpp"
 #include "relay/survey.hpp"
 
 #include <algorithm>
@@ -80,6 +81,7 @@ std::optional<Answer> find_route(Engines& engines, Call& call) {
 }
 
 Next go_to_other_route(Engines& engines, Call& call, Instant now) {
+  leave_flight(engines, call, now);
   if (call.other_routes.empty()) {
     const RouteConfig& here = engines.config->routes[call.route];
     go_to_route(engines, call, here.exhausted_route, call.request.facts.model);

@@ -58,7 +58,6 @@ CacheLook look_into_cache(Engines& engines, Call& call, Instant now) {
     const auto* reply = engines.cache.find(identity(engines, call, entry.target),
                                            call.canonical.view(), call.request.max_age, now);
     if (!reply) continue;
-    call.from_cache = true;
     return {reply, "hit", "answered before by " + engines.config->targets[entry.target].name};
   }
   return {nullptr, "miss", "not in the cache"};
@@ -96,17 +95,25 @@ Duration lifetime(Engines& engines, Call& call, TargetIndex target, Instant now)
 
 }  // namespace
 
-void store_in_cache(Engines& engines, Call& call, Instant now) {
+std::optional<engine::CachedReply> store_in_cache(Engines& engines, Call& call, Instant now) {
   const AttemptRecord& record = call.trace->attempts.back();
-  if (!call.canonical || call.request.no_store || call.last_reply.empty()) return;
-  if (record.billed != Billed::yes || call.last.cls != Class::ok) return;
+  if (!call.canonical || call.request.no_store || call.last_reply.empty()) return std::nullopt;
+  if (record.billed != Billed::yes || call.last.cls != Class::ok) return std::nullopt;
   // A clamped answer is not the answer to the request as it was asked.
-  if (call.clamped) return;
+  if (call.clamped) return std::nullopt;
   const Duration ttl = lifetime(engines, call, record.target, now);
-  if (ttl <= Duration::zero()) return;
-  engines.cache.put(
-      identity(engines, call, record.target), call.canonical,
-      {call.last_reply, record.target, record.usage.value_or(Usage{}), now, now + ttl}, ttl, now);
+  if (ttl <= Duration::zero()) return std::nullopt;
+  const engine::CachedReply reply{call.last_reply, record.target, record.usage.value_or(Usage{}),
+                                  now, now + ttl};
+  engines.cache.put(identity(engines, call, record.target), call.canonical, reply, ttl, now);
+  return reply;
+}
+
+engine::CacheKey flight_identity(const Engines& engines, const Call& call) {
+  return wire::identity_of(call.request.tenant, call.request.facts.operation,
+                           engines.config->routes[call.route].name, call.canonical.view(),
+                           "flight;" + chosen_by(engines, call))
+      .bytes;
 }
 
 }  // namespace keel::relay

@@ -1,10 +1,11 @@
 #pragma once
 // Where a call meets the cache: which requests may be answered from it, under which identity, and
-// which replies may be kept (SEMANTICS A9).
+// which replies may be kept and shared (SEMANTICS A9).
 
 #include "engine/cache.hpp"
 #include "relay/call.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,7 +19,11 @@ struct CacheLook {
 
 // Asks for the route's targets in configured order.
 CacheLook look_into_cache(Engines& engines, Call& call, Instant now);
-// Keeps a complete, billed, unfiltered answer under the target that gave it.
-void store_in_cache(Engines& engines, Call& call, Instant now);
+// Keeps a complete, billed, unfiltered answer under the target that gave it, and returns what the
+// same question may be answered with; nothing: the answer is for this call alone.
+std::optional<engine::CachedReply> store_in_cache(Engines& engines, Call& call, Instant now);
+// What calls share that ask the same at the same time: as in the cache, with the route in place of
+// a target. After look_into_cache() found nothing.
+engine::CacheKey flight_identity(const Engines& engines, const Call& call);
 
 }  // namespace keel::relay

@@ -11,6 +11,7 @@
 #include "relay/answers.hpp"
 #include "relay/caching.hpp"
 #include "relay/engines.hpp"
+#include "relay/flights.hpp"
 #include "relay/funding.hpp"
 #include "relay/log.hpp"
 #include "relay/next_move.hpp"
@@ -27,37 +28,11 @@
 namespace keel::relay {
 
 void Life::run(Call& call, Next next) {
-  for (;;) {
-    switch (next) {
-      case Next::admit:
-        next = admit(call);
-        break;
-      case Next::look_up:
-        next = look_up(call);
-        break;
-      case Next::choose:
-        next = choose(call);
-        break;
-      case Next::attempt:
-        next = attempt(call);
-        break;
-      case Next::classify:
-        next = classify(call);
-        break;
-      case Next::settle:
-        next = settle(call);
-        break;
-      case Next::retry:
-        next = retry(call);
-        break;
-      case Next::respond:
-        next = respond(call);
-        break;
-      case Next::wait:
-      case Next::over:
-        return;
-    }
-  }
+  // In the order of Next.
+  constexpr Next (Life::*kStages[])(Call&) = {&Life::admit,   &Life::look_up,  &Life::choose,
+                                              &Life::attempt, &Life::classify, &Life::settle,
+                                              &Life::retry,   &Life::respond};
+  while (next < Next::wait) next = (this->*kStages[static_cast<size_t>(next)])(call);
 }
 
 // What is this request? Its route, its accounts, its deadline.
@@ -110,15 +85,19 @@ Next Life::admit(Call& call) {
   return Next::look_up;
 }
 
-// Do we already know the answer?
+// Do we already know the answer? Is somebody asking for it?
 Next Life::look_up(Call& call) {
   if (!engines_.config->routes[call.route].cache) return Next::choose;
-  CacheLook look = look_into_cache(engines_, call, now_);
-  engines_.metrics.cache(look.result);
+  const CacheLook look = look_into_cache(engines_, call, now_);
   call.trace->cache = look.result;
   call.trace->say(Stage::look_up, look.why, now_);
-  if (!look.reply) return Next::choose;
-  Answer cached = cached_answer(engines_, *look.reply, now_);
+  if (look.reply) return give(call, *look.reply);
+  return look.result == "miss" ? join(call) : Next::choose;
+}
+
+Next Life::give(Call& call, const engine::CachedReply& reply) {
+  call.from_cache = true;
+  Answer cached = cached_answer(engines_, reply, now_);
   if (call.request.facts.stream) deliver_cached(call, cached);
   return answer(call, std::move(cached));
 }
@@ -311,7 +290,7 @@ Next Life::wait(Call& call, Duration delay, std::optional<uint32_t> pin) {
 
 void Life::wait_is_over(Call& call) {
   call.wait_timer = DueTimes::kNone;
-  run(call, Next::choose);
+  run(call, call.parked ? lose_patience(call) : Next::choose);
 }
 
 // The answer, or the last error as the client should see it.
@@ -319,7 +298,7 @@ Next Life::respond(Call& call) {
   const bool complete = call.last.cls == Class::ok || call.last_outcome.content_filtered;
   if (call.request.facts.stream && complete) end_stream(call);
   if (call.last.cls == Class::ok) {
-    store_in_cache(engines_, call, now_);
+    land_flight(engines_, call, store_in_cache(engines_, call, now_), now_);
     return answer(call, success(engines_, call));
   }
   return answer(call, last_error(engines_, call));
@@ -327,20 +306,22 @@ Next Life::respond(Call& call) {
 
 // Handed over exactly once; what admit took goes back; the call is closed.
 Next Life::answer(Call& call, Answer answer) {
+  if (wait_on(call, answer)) return Next::wait;
   if (!call.delivery.finish()) return Next::over;
   answer.cost = call.cost;
   answer.sends = call.sends;
   answer.tries = call.tries;
   answer.downgraded = call.downgraded;
   answer.last_verdict = call.last;
-  if (call.tries > 0) answer.fields = call.reply_fields;
+  if (call.tries > 0 && !answer.cached) answer.fields = call.reply_fields;
   if (call.stream_begun) conclude_stream(call, answer);
   call.trace->ended = now_;
   if (!engines_.config->request_log_path.empty() && !call.trace->route.empty())
     call.trace->identity = log_identity(call.request, call.canonical);
-  call.trace->say(Stage::respond, describe_answer(engines_, answer), now_);
+  call.trace->say(Stage::respond, describe_answer(engines_, call, answer), now_);
   answer.trace = call.trace;
   engines_.traces->keep(call.trace);
+  engines_.metrics.cache(call.trace->cache);
   engines_.metrics.request(call.trace->route.empty() ? kNoRoute : call.route, answer,
                            elapsed(call.began, now_));
   close(call);
@@ -378,6 +359,7 @@ void Life::withdraw(Call& call, Outcome outcome) {
 }
 
 void Life::close(Call& call) {
+  leave_flight(engines_, call, now_);
   engines_.due.remove(call.deadline_timer);
   engines_.due.remove(call.wait_timer);
   engines_.due.remove(call.keep_timer);

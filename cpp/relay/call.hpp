@@ -2,7 +2,9 @@
 // One client request from arrival to answer: deadline, counters, money, trace. call.cpp is its
 // life, read top to bottom.
 
+#include "engine/cache.hpp"
 #include "engine/router.hpp"
+#include "engine/single_flight.hpp"
 #include "relay/attempt.hpp"
 #include "relay/delivery.hpp"
 #include "relay/events.hpp"
@@ -61,7 +63,10 @@ struct Call {
 
   int64_t tokens_admitted = 0;  // taken from the accounts' tokens per minute
   bool admitted = false;
-  bool from_cache = false;
+  bool from_cache = false;  // or given another call's answer
+
+  engine::SingleFlight::Seat seat = engine::SingleFlight::kNone;  // among those who ask the same
+  bool parked = false;                                            // ... and waits for their answer
 
   std::optional<Attempt> attempt;  // the one in flight
   Verdict last;                    // of the last attempt
@@ -132,6 +137,8 @@ class Life {
   void wait_is_over(Call& call);
   void deadline_passed(Call& call);
   void cancel(Call& call);
+  // Of a flight of equal requests (flights.cpp): it is over, or it is this call's turn.
+  void flight_moved(Call& call);
 
  private:
   void run(Call& call, Next next);
@@ -145,6 +152,11 @@ class Life {
   Next resume(Call& call);
   Next respond(Call& call);
 
+  Next join(Call& call);
+  Next lose_patience(Call& call);
+  bool wait_on(Call& call, const Answer& refusal);
+  void share(Call& call, engine::CachedReply answer);
+  Next give(Call& call, const engine::CachedReply& reply);
   Next nowhere(Call& call, const Survey& survey);
   Next wait(Call& call, Duration delay, std::optional<uint32_t> pin);
   Next answer(Call& call, Answer answer);

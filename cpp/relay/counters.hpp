@@ -23,7 +23,8 @@ struct Counters {
   static constexpr std::array<std::string_view, 10> kOutcomes = {
       "ok",        "cached",   "rejected",       "rate_limited", "budget",
       "no_target", "deadline", "upstream_error", "cut",          "cancelled"};
-  static constexpr std::array<std::string_view, 3> kCacheResults = {"hit", "miss", "bypass"};
+  static constexpr std::array<std::string_view, 4> kCacheResults = {"hit", "miss", "bypass",
+                                                                    "joined"};
 
   struct Route {
     std::string name;  // empty: refused before a route was found

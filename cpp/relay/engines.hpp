@@ -12,6 +12,7 @@
 #include "engine/key_pool.hpp"
 #include "engine/rate_limiter.hpp"
 #include "engine/retry_budget.hpp"
+#include "engine/single_flight.hpp"
 #include "relay/config.hpp"
 #include "relay/events.hpp"
 #include "relay/metrics.hpp"
@@ -34,6 +35,7 @@ struct Due {
     call_deadline,  // id: call
     call_wait,      // id: call
     kept_back,      // id: call
+    flight,         // id: call; it may be over
     attempt_limit,  // id: attempt
     connect_limit,  // id: attempt
     breaker,        // id: target
@@ -122,6 +124,7 @@ struct Engines {
   std::vector<AccountEngines> accounts;
   std::shared_ptr<engine::Budget> budget;  // shared with the relays before and after this one
   engine::Cache cache;
+  engine::SingleFlight flights;
   std::unordered_map<std::string, AccountIndex> account_by_name;
   std::unordered_map<std::string, RouteIndex> route_by_name;
 

@@ -146,7 +146,7 @@ struct Answer {
   Usage usage;
   int sends = 0;
   int tries = 0;
-  bool cached = false;
+  bool cached = false;             // a stored answer, or one that another call was given
   Duration age;                    // of a cached answer
   std::string downgraded;          // "from->to (reason)", empty if not
   std::optional<int64_t> clamped;  // max_tokens after a clamp
@@ -162,7 +162,7 @@ struct Answer {
 struct StreamHead {
   TargetIndex target = 0;
   int sends = 0;
-  std::string_view cache;  // hit, miss or bypass; empty: never looked
+  std::string_view cache;  // hit, miss, bypass or joined; empty: never looked
   Duration age;            // of a cached answer
   std::string downgraded;
   std::optional<int64_t> clamped;

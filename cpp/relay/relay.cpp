@@ -105,6 +105,9 @@ void Relay::due(Due what, Actions& actions) {
     case Due::Kind::connect_limit:
       call = call_of(what.id);
       break;
+    case Due::Kind::flight:
+      if (auto found = calls_.find(what.id); found != calls_.end()) call = found->second.get();
+      break;
     default:
       break;
   }
@@ -127,6 +130,9 @@ void Relay::due(Due what, Actions& actions) {
     case Due::Kind::connect_limit:
       call->attempt->connect_timer = DueTimes::kNone;
       life.connect_is_late(*call);
+      break;
+    case Due::Kind::flight:
+      if (call) life.flight_moved(*call);
       break;
     case Due::Kind::breaker:
       breaker_due(engines_, static_cast<TargetIndex>(what.id), actions, now_);

@@ -20,7 +20,7 @@ std::string describe_settlement(const AttemptRecord& record);
 std::string describe_move(const Move& move);
 std::string describe_wait(const Engines& engines, const Survey& survey, Duration delay);
 std::string describe_exhaustion(const Engines& engines, const Survey& survey, Instant now);
-std::string describe_answer(const Engines& engines, const Answer& answer);
+std::string describe_answer(const Engines& engines, const Call& call, const Answer& answer);
 
 AttemptRecord record_of(const Engines& engines, const Attempt& attempt, Instant now);
 std::string key_subject(const Engines& engines, ProviderIndex provider, KeyIndex key);

@@ -63,7 +63,7 @@ struct Trace {
   int64_t tokens_in_estimate = 0;
   std::optional<int64_t> max_tokens;  // as asked
   std::optional<Duration> allowed;    // from its begin to its deadline; nothing: refused before
-  std::string cache;                  // hit, miss or bypass; empty: never looked
+  std::string cache;                  // hit, miss, bypass or joined; empty: never looked
   std::string identity;               // only with a request log: log_identity's
   std::string tags;                   // as the client gave them; only with a request log
   Instant began;

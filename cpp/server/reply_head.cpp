@@ -21,9 +21,9 @@ void add_target(const relay::Config& config, TargetIndex target, int sends, http
   out.emplace_back("x-keel-attempts", std::to_string(sends));
 }
 
-void add_cache(std::string_view cache, Duration age, bool hit, http::Fields& out) {
+void add_cache(std::string_view cache, Duration age, http::Fields& out) {
   if (!cache.empty()) out.emplace_back("x-keel-cache", cache);
-  if (hit) out.emplace_back("age", std::to_string(age.ns / seconds(1).ns));
+  if (cache == "hit") out.emplace_back("age", std::to_string(age.ns / seconds(1).ns));
 }
 
 void add_changes(const std::string& downgraded, std::optional<int64_t> clamped, http::Fields& out) {
@@ -87,8 +87,7 @@ void add_answer_fields(const relay::Config& config, const relay::Answer& answer,
   } else {
     out.emplace_back("x-keel-attempts", std::to_string(answer.sends));
   }
-  add_cache(answer.trace ? std::string_view(answer.trace->cache) : "", answer.age, answer.cached,
-            out);
+  add_cache(answer.trace ? std::string_view(answer.trace->cache) : "", answer.age, out);
   if (answer.cost.value > 0 || answer.kind == relay::AnswerKind::ok)
     out.emplace_back("x-keel-cost-usd", to_usd_text(answer.cost));
   add_changes(answer.downgraded, answer.clamped, out);
@@ -102,7 +101,7 @@ void add_answer_fields(const relay::Config& config, const relay::Answer& answer,
 void add_stream_fields(const relay::Config& config, const relay::StreamHead& head,
                        http::Fields& out) {
   add_target(config, head.target, head.sends, out);
-  add_cache(head.cache, head.age, head.cache == "hit", out);
+  add_cache(head.cache, head.age, out);
   add_changes(head.downgraded, head.clamped, out);
   out.insert(out.end(), head.fields.begin(), head.fields.end());
 }

@@ -63,7 +63,7 @@ class _Answered:
 
     @property
     def cached(self) -> bool:
-        """The answer is a stored one."""
+        """The answer is a stored one, or one that an equal request was given at the same time."""
         return self._answer.cached
 
     @property

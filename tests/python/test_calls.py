@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
@@ -79,6 +80,20 @@ def test_a_cached_answer_costs_nothing(mock):
     assert second.provider == "p"
     assert second.age >= 0
     assert mock.state()["requests"] == 3
+
+
+def test_equal_requests_at_the_same_time_are_sent_once(start_mock):
+    mock = start_mock({"default": {"latency_ms": 300}})
+    cache = {"cache": {"ttl": 60, "when": "always"}}
+    with keel.Relay.from_dict(document(mock, "m", route=cache)) as relay:
+        with ThreadPoolExecutor(8) as pool:
+            replies = list(pool.map(lambda _: ask(relay), range(8)))
+        metrics = relay.metrics()
+    assert sorted(reply.cached for reply in replies) == [False] + [True] * 7
+    assert {reply.raw for reply in replies} == {replies[0].raw}
+    assert sum(reply.cost > 0 for reply in replies) == 1
+    assert mock.state()["requests"] == 1
+    assert 'keel_cache_requests_total{result="miss"} 1' in metrics
 
 
 def test_only_deterministic_requests_are_cached_unless_told(mock):

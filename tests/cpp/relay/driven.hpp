@@ -7,6 +7,7 @@
 #include "wire/facts.hpp"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -67,14 +68,19 @@ class Driven {
       if (auto* probe = std::get_if<Probe>(&action)) probes.push_back(*probe);
       if (auto* send = std::get_if<Send>(&action)) {
         tries.push_back({send->target, now});
+        asked[send->call].push_back(send->attempt);
         last_send = std::move(*send);
       }
       if (auto* piece = std::get_if<Deliver>(&action)) {
         delivered += piece->bytes;
+        delivered_to[piece->call] += piece->bytes;
         if (piece->head) heads.push_back(piece->head);
       }
       if (auto* pause = std::get_if<Pause>(&action)) pauses.push_back(pause->pause);
-      if (auto* respond = std::get_if<Respond>(&action)) answer = std::move(respond->answer);
+      if (auto* respond = std::get_if<Respond>(&action)) {
+        answers[respond->call] = respond->answer;
+        answer = std::move(respond->answer);
+      }
       if (auto* tell = std::get_if<Tell>(&action)) notices.push_back(std::move(tell->notice));
     }
   }
@@ -174,7 +180,8 @@ class Driven {
   // What every call must leave behind: nothing.
   bool at_rest() const {
     bool rest = relay_.open_calls() == 0 && engines().attempts.empty() &&
-                engines().budget->open_holds() == 0;
+                engines().budget->open_holds() == 0 && engines().flights.members() == 0 &&
+                engines().flights.in_the_air() == 0;
     for (const TargetEngines& target : engines().targets)
       rest &= target.in_flight == 0 &&
               target.breaker.permits_given() == target.breaker.permits_returned();
@@ -200,6 +207,9 @@ class Driven {
   std::vector<AttemptId> aborted;
   std::vector<Probe> probes;
   std::string delivered;  // of all streams
+  std::map<CallId, std::string> delivered_to;
+  std::map<CallId, std::vector<AttemptId>> asked;  // the attempts of each call
+  std::map<CallId, Answer> answers;
   std::vector<std::shared_ptr<const StreamHead>> heads;
   std::vector<bool> pauses;
 
