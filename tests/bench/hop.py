@@ -38,6 +38,7 @@ from gateways import (
 
 EVENTS = 100  # of a stream
 GAP_US = 1000  # between them
+STREAM_RATE = 100  # streams begun in a second
 
 
 class Effort(NamedTuple):
@@ -193,8 +194,10 @@ def run_streams(bench: Bench) -> dict[str, Any]:
         "keel": bench.keel_everything,
         "nginx again": bench.nginx_unbuffered,
     }
-    first = ("--first", "word")  # of a token: what comes before it says nothing
-    rounds = bench.rounds(servers, lambda server: bench.slice_of(server, asked, 32, *first))
+    # In an open loop: streams of a closed one end together and begin together. What comes before
+    # the first word says nothing.
+    how = ("--rate", str(STREAM_RATE), "--first", "word")
+    rounds = bench.rounds(servers, lambda server: bench.slice_of(server, asked, 128, *how))
     hashes = {name: {found[name]["hash"] for found in rounds} for name in servers}
     same = all(found == hashes["direct"] for found in hashes.values())
     gateways = [{n: found for n, found in r.items() if n != "direct"} for r in rounds]
@@ -319,7 +322,7 @@ def say_counted(found: dict[str, Any]) -> None:
 
 
 def say_streams(found: dict[str, Any]) -> None:
-    title = f"Streams of {EVENTS} events, 32 at once, everything on: CPU per event"
+    title = f"Streams of {EVENTS} events, {STREAM_RATE}/s, everything on: CPU per event"
     say_ratios(title, "us", found["cpu_us_per_event"])
     say_added("Streams: first token later than the provider's, median", found["added_first_us"])
     same = "are the provider's" if found["bytes_are_the_providers"] else "DIFFER"

@@ -58,7 +58,7 @@ TEST(ConfigProblems, Syntax) {
   EXPECT_EQ(problems("a: b\n  c: d\n"), "keel.yaml:2: not valid YAML: illegal map value\n");
   EXPECT_EQ(problems("a: \"x\\q\"\n"), "keel.yaml:1: not valid YAML: unknown escape character\n");
   EXPECT_EQ(problems(with("") + "---\nversion: \"1.0\"\n"),
-            "keel.yaml:8: found a second document, wanted one\n");
+            "keel.yaml:7: found a second document, wanted one\n");
   for (const char* stuck : {", m: x\n", "# a\n, x: ~, y", "a: 1\n---\n] b"}) {
     EXPECT_NE(problems(stuck), "") << stuck;
   }
