@@ -31,7 +31,7 @@ std::string chosen_by(const Engines& engines, const Call& call) {
 
 engine::CacheKey identity(const Engines& engines, const Call& call, TargetIndex target) {
   return wire::identity_of(call.request.tenant, call.request.facts.operation,
-                           engines.config->targets[target].name, call.canonical.view(),
+                           engines.config->targets[target].name, call.digest,
                            chosen_by(engines, call))
       .bytes;
 }
@@ -52,6 +52,7 @@ CacheLook look_into_cache(Engines& engines, Call& call, Instant now) {
   Result<std::string> canonical = wire::canonical_request(call.request.body);
   if (!canonical) return {nullptr, "bypass", canonical.error().message};
   call.canonical = Body::take(std::move(*canonical));
+  call.digest = wire::digest_of(call.canonical.view());
   if (call.request.no_cache) return {nullptr, "bypass", "the caller wants a fresh answer"};
   for (const RouteTarget& entry : route.targets) {
     if (entry.downgrade_only && call.request.no_downgrade) continue;
@@ -111,7 +112,7 @@ std::optional<engine::CachedReply> store_in_cache(Engines& engines, Call& call, 
 
 engine::CacheKey flight_identity(const Engines& engines, const Call& call) {
   return wire::identity_of(call.request.tenant, call.request.facts.operation,
-                           engines.config->routes[call.route].name, call.canonical.view(),
+                           engines.config->routes[call.route].name, call.digest,
                            "flight;" + chosen_by(engines, call))
       .bytes;
 }

@@ -9,6 +9,7 @@
 #include "relay/delivery.hpp"
 #include "relay/events.hpp"
 #include "relay/trace.hpp"
+#include "wire/canonical.hpp"
 
 #include <array>
 #include <cstdint>
@@ -66,7 +67,7 @@ struct Call {
   bool from_cache = false;  // or given another call's answer
 
   engine::SingleFlight::Seat seat = engine::SingleFlight::kNone;  // among those who ask the same
-  bool parked = false;                                            // ... and waits for their answer
+  std::optional<Instant> parked;  // since when it waits for their answer
 
   std::optional<Attempt> attempt;  // the one in flight
   Verdict last;                    // of the last attempt
@@ -92,7 +93,8 @@ struct Call {
   bool delivered_whole = true;       // ... unless that was too much
   Fields reply_fields;               // of the last attempt's reply
 
-  Body canonical;  // set when the request may be cached
+  Body canonical;         // set when the request may be cached
+  wire::Identity digest;  // ... and this, of it
   NanoUsd cost;
   std::string downgraded;
   std::optional<int64_t> clamped;

@@ -25,6 +25,14 @@ Instant half_way(Instant from, Instant to) {
   return from + remaining(to, from) / 2;
 }
 
+// True: it was parked.
+bool unpark(Call& call, Instant now) {
+  if (!call.parked) return false;
+  call.trace->waited = call.trace->waited + elapsed(*call.parked, now);
+  call.parked.reset();
+  return true;
+}
+
 void wake(Engines& engines, CallId call, Instant now) {
   engines.due.add(now, {Due::Kind::flight, call});
 }
@@ -40,7 +48,7 @@ bool may_have(const Engines& engines, const Call& call, TargetIndex target) {
 }  // namespace
 
 void leave_flight(Engines& engines, Call& call, Instant now) {
-  call.parked = false;
+  unpark(call, now);
   if (call.seat == SingleFlight::kNone) return;
   const auto next = engines.flights.leave(std::exchange(call.seat, SingleFlight::kNone), now);
   if (next) wake(engines, *next, now);
@@ -60,7 +68,7 @@ Next Life::join(Call& call) {
   call.seat = engines_.flights.join(flight_identity(engines_, call), call.canonical,
                                     call.request.call, now_);
   if (call.seat == SingleFlight::kNone || engines_.flights.asks(call.seat)) return Next::choose;
-  call.parked = true;
+  call.parked = now_;
   call.trace->say(Stage::look_up, "another request asks the same right now; wait for its answer",
                   now_);
   return wait(call, remaining(half_way(now_, call.deadline), now_), std::nullopt);
@@ -72,7 +80,7 @@ void Life::flight_moved(Call& call) {
   const engine::CachedReply* answer = engines_.flights.answer(call.seat);
   if (answer && may_have(engines_, call, answer->target) && !call.delivery.begun())
     return share(call, engine::CachedReply(*answer));
-  const bool was_parked = std::exchange(call.parked, false);
+  const bool was_parked = unpark(call, now_);
   if (engines_.flights.over(call.seat)) leave_flight(engines_, call, now_);
   if (!was_parked) return;
   engines_.due.remove(call.wait_timer);
@@ -102,7 +110,7 @@ bool Life::wait_on(Call& call, const Answer& refusal) {
   const bool final = refusal.kind == AnswerKind::ok || refusal.kind == AnswerKind::cancelled ||
                      refusal.kind == AnswerKind::deadline_exceeded;
   if (final || !engines_.flights.rest(call.seat)) return false;
-  call.parked = true;
+  call.parked = now_;
   call.trace->say(Stage::look_up,
                   std::string(name_of(refusal.kind)) + "; wait on for the answer of the others",
                   now_);
@@ -120,7 +128,7 @@ Next Life::lose_patience(Call& call) {
       return wait(call, remaining(until, now_), std::nullopt);
     return Next::wait;  // until its deadline
   }
-  call.parked = false;
+  unpark(call, now_);
   engines_.flights.begin(call.seat, now_);
   call.trace->say(Stage::look_up, "no answer in half of the time; ask as well", now_);
   return Next::choose;

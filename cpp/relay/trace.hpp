@@ -69,6 +69,7 @@ struct Trace {
   Instant began;
   std::optional<Instant> first_token;  // of a stream: when its first content was delivered
   Instant ended;
+  Duration waited;  // for the answer to an equal request, before anything was asked here
   std::vector<TraceLine> lines;
   std::vector<AttemptRecord> attempts;
 

@@ -76,8 +76,9 @@ std::string retry_after_text(Duration delay) {
 }
 
 Duration overhead_of(const relay::Trace& trace, Instant came, Instant now) {
-  if (trace.attempts.empty()) return elapsed(came, now);
-  return elapsed(came, trace.attempts.front().started) + elapsed(trace.attempts.back().ended, now);
+  if (trace.attempts.empty()) return elapsed(came, now) - trace.waited;
+  return elapsed(came, trace.attempts.front().started) - trace.waited +
+         elapsed(trace.attempts.back().ended, now);
 }
 
 void add_answer_fields(const relay::Config& config, const relay::Answer& answer, Duration overhead,

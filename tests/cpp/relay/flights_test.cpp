@@ -96,6 +96,7 @@ TEST(Flights, AllAreGivenTheAnswerOfTheOneThatAsks) {
     EXPECT_EQ(answer.sends, 0);
     EXPECT_EQ(answer.age, Duration::zero());
     EXPECT_TRUE(answer.cached);
+    EXPECT_EQ(answer.trace->waited, milliseconds(400));
     EXPECT_EQ(d.cache_of(call), "joined");
     EXPECT_NE(answer.trace->explain().find("near/near-model answered another request"),
               std::string::npos)
@@ -361,6 +362,7 @@ TEST(Flights, OneWhoAskedAsWellIsGivenTheAnswerOfTheFirst) {
   d.answer_it(first);
   EXPECT_EQ(d.cache_of(second), "joined");
   EXPECT_EQ(d.answer_of(second).sends, 0) << "nothing had left";
+  EXPECT_EQ(d.answer_of(second).trace->waited, seconds(10));
   EXPECT_EQ(d.answer_of(second).cost, NanoUsd{0});
   EXPECT_EQ(d.aborted, d.asked[second]);
   EXPECT_TRUE(d.at_rest());

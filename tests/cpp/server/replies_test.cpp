@@ -99,6 +99,26 @@ TEST(ReplyHead, OverheadIsWhatNoAttemptTook) {
   EXPECT_EQ(overhead_of(trace, came, came + milliseconds(902)), milliseconds(3));
 }
 
+TEST(ReplyHead, WaitingForAnEqualRequestIsNoOverheadAndItsAnswerHasNoAge) {
+  auto trace = std::make_shared<relay::Trace>();
+  trace->cache = "joined";
+  trace->waited = seconds(4);
+  const Instant came{seconds(10).ns};
+  EXPECT_EQ(overhead_of(*trace, came, came + milliseconds(4003)), milliseconds(3));
+  trace->attempts.resize(1);
+  trace->attempts[0].started = came + milliseconds(4001);
+  trace->attempts[0].ended = came + seconds(9);
+  EXPECT_EQ(overhead_of(*trace, came, came + milliseconds(9001)), milliseconds(2));
+  relay::Answer answer;
+  answer.from_target = answer.cached = true;
+  answer.trace = trace;
+  http::Fields fields;
+  add_answer_fields(config_of(kOneTarget), answer, Duration::zero(), fields);
+  EXPECT_EQ(field(fields, "x-keel-cache"), "joined");
+  EXPECT_EQ(field(fields, "x-keel-cost-usd"), "0");
+  EXPECT_EQ(field(fields, "age"), "(none)");
+}
+
 TEST(ReplyHead, OurLimitsStandForTheProviders) {
   auto config = std::make_shared<relay::Config>(config_of(kOneTarget));
   config->accounts[0].limits.requests_per_minute = 60;
