@@ -121,9 +121,11 @@ class Server:
                 self.process.wait()
 
 
-def provider(tree: Tree, events: int, gap_us: int, cpu: int | None = None) -> Server:
+def provider(
+    tree: Tree, events: int, gap_us: int, size: int = 180, cpu: int | None = None
+) -> Server:
     ready = tree.work / "provider.port"
-    command = [tree.provider, ready, str(events), str(gap_us)]
+    command = [tree.provider, ready, str(events), str(gap_us), str(size)]
     return Server(command, ready, tree.work / "provider.log", cpu=cpu)
 
 

@@ -93,6 +93,10 @@ class Load {
   void open(size_t i) {
     Connection& connection = connections_[i];
     connection.socket = socket(AF_INET, SOCK_STREAM, 0);
+    int little = 16 * 1024;  // a reader that is slow is slow at once
+    if (plan_.hold) {
+      setsockopt(connection.socket, SOL_SOCKET, SO_RCVBUF, &little, sizeof little);
+    }
     sockaddr_in address = loopback(plan_.port);
     if (connect(connection.socket, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
       give_up("connect to port " + std::to_string(plan_.port));
@@ -163,7 +167,11 @@ class Load {
         connection.hash = (connection.hash ^ static_cast<uint8_t>(c)) * 0x100000001b3;
       }
     });
-    if (connection.reply.done()) answered(i, now);
+    if (plan_.hold && connection.first_seen) {
+      epoll_ctl(epoll_, EPOLL_CTL_DEL, connection.socket, nullptr);
+    } else if (connection.reply.done()) {
+      answered(i, now);
+    }
   }
 
   void answered(size_t i, int64_t now) {

@@ -1,8 +1,9 @@
 // The provider behind every gateway of the benchmark, as cheap as one can be: it reads each request
 // to its end and answers from memory. A request for a stream gets EVENTS events, the first two at
-// once and one more each GAP microseconds.
+// once and one more each GAP microseconds, as far as the other end takes them; each is about
+// SIZE bytes long.
 //
-//   bench_provider PORT-FILE [EVENTS GAP]
+//   bench_provider PORT-FILE [EVENTS GAP [SIZE]]
 //
 // GET /stats says what it counted, and what one stream's bytes are.
 
@@ -36,7 +37,7 @@ std::string plain_answer() {
       R"("completion_tokens_details":{"reasoning_tokens":0}},"system_fingerprint":"fp_1"})");
 }
 
-std::vector<std::string> stream_events(int count) {
+std::vector<std::string> stream_events(size_t count, size_t size) {
   const std::string begin =
       R"(data: {"id":"chatcmpl-bench","object":"chat.completion.chunk","created":1700000000,)"
       R"("model":"m","choices":[)";
@@ -44,9 +45,10 @@ std::vector<std::string> stream_events(int count) {
   events.push_back(begin + R"({"index":0,"delta":{"role":"assistant","content":""},)"
                            R"("finish_reason":null}]})"
                            "\n\n");
-  while (events.size() + 3 < static_cast<size_t>(count)) {
+  const std::string rest(size > 180 ? size - 180 : 0, 'x');
+  while (events.size() + 3 < count) {
     events.push_back(begin + R"({"index":0,"delta":{"content":" word)" +
-                     std::to_string(events.size()) +
+                     std::to_string(events.size()) + rest +
                      R"("},"finish_reason":null}]})"
                      "\n\n");
   }
@@ -68,14 +70,15 @@ std::string chunk(const std::string& text) {
 struct Connection {
   Message request;
   std::string body;
+  std::string unsent;
   size_t next_event = 0;  // of a stream under way
   bool streaming = false;
 };
 
 class Provider {
  public:
-  Provider(int events, int gap_us) : answer_(plain_answer()) {
-    for (const std::string& event : stream_events(events)) {
+  Provider(size_t events, int gap_us, size_t size) : answer_(plain_answer()) {
+    for (const std::string& event : stream_events(events, size)) {
       stream_bytes_ += event.size();
       chunks_.push_back(chunk(event));
     }
@@ -135,9 +138,11 @@ class Provider {
   }
 
   void accept_one() {
-    int file = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    int file = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (file < 0) return;
     no_delay(file);
+    int most = 64 * 1024;  // of what the kernel holds of a stream that nobody reads
+    setsockopt(file, SOL_SOCKET, SO_SNDBUF, &most, sizeof most);
     connections_[file] = std::make_unique<Connection>();
     ++connected_;
     watch(file);
@@ -151,6 +156,7 @@ class Provider {
   void read_some(int file) {
     char buffer[1 << 16];
     ssize_t got = recv(file, buffer, sizeof buffer, 0);
+    if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) return drop(file);
     Connection& connection = *connections_[file];
     std::string_view bytes(buffer, static_cast<size_t>(got));
@@ -166,15 +172,27 @@ class Provider {
 
   bool answer(int file, Connection& connection) {
     std::string_view head = connection.request.head();
-    if (head.starts_with("GET /stats")) return send_all(file, reply(stats()));
-    if (head.starts_with("GET")) return send_all(file, reply(R"({"object":"list","data":[]})"));
+    if (head.starts_with("GET /stats")) return put(file, connection, reply(stats()));
+    if (head.starts_with("GET")) {
+      return put(file, connection, reply(R"({"object":"list","data":[]})"));
+    }
     ++requests_;
     if (connection.body.find("\"stream\":true") == std::string::npos) {
-      return send_all(file, answer_);
+      return put(file, connection, answer_);
     }
     connection.streaming = true;
     connection.next_event = 1;
-    return send_all(file, chunks_[0]);
+    return put(file, connection, chunks_[0]);
+  }
+
+  // What is not taken at once waits for a tick. False: the other end is gone.
+  bool put(int file, Connection& connection, std::string_view bytes) {
+    if (!connection.unsent.empty()) bytes = connection.unsent.append(bytes);
+    ssize_t sent = send(file, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN) return false;
+    std::string rest(bytes.substr(static_cast<size_t>(std::max<ssize_t>(sent, 0))));
+    connection.unsent = std::move(rest);
+    return true;
   }
 
   void tick() {
@@ -182,9 +200,12 @@ class Provider {
     if (read(timer_, &ticks, sizeof ticks) < 0) return;
     std::vector<int> gone;
     for (auto& [file, connection] : connections_) {
-      if (!connection->streaming) continue;
-      if (!send_all(file, chunks_[connection->next_event])) gone.push_back(file);
-      connection->streaming = ++connection->next_event < chunks_.size();
+      bool behind = !connection->unsent.empty();
+      if (!behind && !connection->streaming) continue;
+      std::string_view next;
+      if (!behind) next = chunks_[connection->next_event];
+      if (!put(file, *connection, next)) gone.push_back(file);
+      if (!behind) connection->streaming = ++connection->next_event < chunks_.size();
     }
     for (int file : gone) drop(file);
   }
@@ -208,13 +229,14 @@ class Provider {
 }  // namespace keel::bench
 
 int main(int argc, char** argv) {
-  if (argc != 2 && argc != 4) {
-    std::fprintf(stderr, "usage: bench_provider PORT-FILE [EVENTS GAP-MICROSECONDS]\n");
+  if (argc != 2 && argc != 4 && argc != 5) {
+    std::fprintf(stderr, "usage: bench_provider PORT-FILE [EVENTS GAP-MICROSECONDS [SIZE]]\n");
     return 2;
   }
-  int events = argc == 4 ? std::atoi(argv[2]) : 100;
-  int gap_us = argc == 4 ? std::atoi(argv[3]) : 1000;
-  keel::bench::Provider provider(events, gap_us);
+  int events = argc > 2 ? std::atoi(argv[2]) : 100;
+  int gap_us = argc > 3 ? std::atoi(argv[3]) : 1000;
+  int size = argc > 4 ? std::atoi(argv[4]) : 180;
+  keel::bench::Provider provider(static_cast<size_t>(events), gap_us, static_cast<size_t>(size));
   std::ofstream(argv[1]) << provider.port() << "\n";
   provider.run();
 }
