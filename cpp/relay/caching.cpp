@@ -15,7 +15,9 @@ namespace {
 std::string chosen_by(const Engines& engines, const Call& call) {
   const RoutePolicies& policies = engines.routes[call.route].policies;
   const auto& targets = engines.config->routes[call.route].targets;
+  const std::string& space = call.request.cache_namespace;
   std::string out;
+  if (!space.empty()) out += "space/" + std::to_string(space.size()) + '/' + space + ';';
   if (call.requested)
     out += "asked/" + engines.config->targets[targets[*call.requested].target].name + ';';
   auto add = [&](const policy::Policy* policy) {

@@ -35,6 +35,7 @@ struct Request {
   bool no_cache = false;               // skips the look-up, still stores
   bool no_store = false;               // neither
   Duration max_age = Duration::max();  // no older answer than this
+  std::string cache_namespace;         // answers are shared within one only
   bool no_downgrade = false;
   std::string tags;  // the client's own words for the request log; see kTagsBytesMax
   // What the client's head says to the provider, by the allow-list of CONVENTIONS.md; kept for

@@ -176,6 +176,7 @@ std::optional<http::Reply> read_request(http::Request& request, Operation operat
   if (auto refused = read_deadline(request.head, out)) return refused;
   read_cache_control(request.head.value_of("cache-control"), out);
   out.no_cache |= asked_in_query(request.head.query(), "noCache");
+  out.cache_namespace = request.head.value_of("x-keel-cache-namespace");
   out.no_downgrade = is_yes(request.head.value_of("x-keel-no-downgrade"));
   out.tags = request.head.value_of("x-keel-tags");
   out.forward = forwarded(request.head, hops);

@@ -250,6 +250,23 @@ TEST(Caching, TenantsDoNotShare) {
   EXPECT_FALSE(d.answer);
 }
 
+TEST(Caching, NamespacesDoNotShare) {
+  Driven d(caching(), keeping());
+  Request request = d.request();
+  request.cache_namespace = "spring";
+  d.ask(request);
+  d.succeed();
+  d.ask(request);
+  ASSERT_TRUE(d.answer);
+  EXPECT_TRUE(d.answer->cached);
+  for (const char* other : {"", "autumn", "sprin"}) {
+    request.cache_namespace = other;
+    d.ask(request);
+    EXPECT_FALSE(d.answer) << other;
+    d.cancel();
+  }
+}
+
 TEST(Caching, WhoAsksForOneModelIsNotGivenAnothersAnswer) {
   Config config = caching();
   config.default_route = 0;

@@ -69,6 +69,11 @@ TEST(Front, CacheDirectives) {
   EXPECT_FALSE(read("", kChat, "/v1/chat/completions?noCacheX").request.no_cache);
 }
 
+TEST(Front, CacheNamespace) {
+  EXPECT_EQ(read("").request.cache_namespace, "");
+  EXPECT_EQ(read("x-keel-cache-namespace: spring\r\n").request.cache_namespace, "spring");
+}
+
 TEST(Front, LoopsEnd) {
   EXPECT_EQ(field(*read("").request.forward, "x-keel-hops"), "1");
   EXPECT_EQ(field(*read("x-keel-hops: 4\r\n").request.forward, "x-keel-hops"), "5");
