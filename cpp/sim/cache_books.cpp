@@ -51,9 +51,10 @@ void CacheBooks::replied(std::string_view reply, const relay::Request& asked, Ro
 }
 
 std::string CacheBooks::judge(const relay::Config& config, const relay::Request& request,
-                              RouteIndex route, const relay::Answer& answer, Instant now) const {
+                              RouteIndex route, const relay::Answer& answer, std::string_view words,
+                              Instant now) const {
   if (answer.kind != relay::AnswerKind::ok || request.body.empty()) return {};
-  auto found = replies_.find(std::string(answer.body.view()));
+  auto found = replies_.find(std::string(words));
   if (found == replies_.end()) return "an answer that no provider gave";
   const Reply& reply = found->second;
   if (reply.target != answer.target) return "the answer names another target than the one it is of";

@@ -17,9 +17,9 @@ class CacheBooks {
   // A reply left a provider: to which request, by whom, in which state.
   void replied(std::string_view reply, const relay::Request& asked, RouteIndex route,
                TargetIndex target, bool whole, Instant now);
-  // What is wrong with this answer, or nothing.
+  // What is wrong with this answer, or nothing. `words`: its body, or all of a stream's bytes.
   std::string judge(const relay::Config& config, const relay::Request& request, RouteIndex route,
-                    const relay::Answer& answer, Instant now) const;
+                    const relay::Answer& answer, std::string_view words, Instant now) const;
 
  private:
   struct Reply {

@@ -70,6 +70,7 @@ void Checker::arrived(const relay::Request& request, Instant now) {
   watched.deadline =
       now + std::min({request.timeout, config_->routes[watched.route].timeout, seconds(600)});
   deadlines_.emplace(watched.deadline, request.call);
+  streams_.asked(request, config_->routes[watched.route].stream.hold_back);
   calls_.emplace(request.call, std::move(watched));
 }
 
@@ -79,6 +80,7 @@ void Checker::send(const relay::Send& send, const Exchange& exchange, Instant no
   if (found == calls_.end()) return;
   Watched& call = found->second;
   if (const relay::Call* open = simulator_->relay().find(send.call)) call.route = open->route;
+  check_stream(streams_.sent(send, exchange, config_->routes[call.route].stream), send.call, now);
   check_send(send, call, now);
   check_wait(send, call, now);
   check_load(send, call, now);
@@ -203,6 +205,8 @@ void Checker::finished(AttemptId attempt, const Exchange& exchange, const Body& 
   auto call = calls_.find(ask.call);
   if (call == calls_.end()) return;
   ask.exchange = exchange;
+  if (call->second.request.facts.stream)
+    return end_of_stream(attempt, ask, call->second, false, now);
   const bool whole =
       (exchange.fault == Fault::none || exchange.fault == Fault::overrun) && !ask.clamped;
   cache_.replied(reply.view(), call->second.request, call->second.route, ask.target, whole, now);
@@ -217,7 +221,7 @@ void Checker::learn(const Ask& ask, Watched& call, Instant now) {
   call.last_fault = fault;
   call.last_ended = now;
   call.server_delay.reset();
-  call.billed_maybe |= ask.sent && !never_billed(fault);
+  call.billed_maybe |= ask.sent && (ask.exchange.stream || !never_billed(fault));
   rule_out_where_fault_says(fault, ask, call);
   if (states_a_delay(fault))
     call.server_delay = std::min(*ask.exchange.outcome.hint.after, kLongestServerDelay);
@@ -232,6 +236,7 @@ void Checker::learn(const Ask& ask, Watched& call, Instant now) {
 
 // The "action" column of SEMANTICS A2, as far as it forbids.
 void Checker::rule_out_where_fault_says(Fault fault, const Ask& ask, Watched& call) {
+  if (refuses_to_resume(fault, ask, call)) return;
   const relay::RouteConfig& route = config_->routes[call.route];
   const relay::TargetConfig& target = config_->targets[ask.target];
   auto model_of = [&](TargetIndex i) -> const relay::ModelConfig& {
@@ -269,6 +274,8 @@ void Checker::aborted(AttemptId attempt, Instant now) {
   forget(ask);
   auto call = calls_.find(ask.call);
   if (call == calls_.end()) return;
+  if (ask.sent && call->second.request.facts.stream)
+    return end_of_stream(attempt, ask, call->second, true, now);
   call->second.last_ended = now;
   call->second.last_fault = ask.sent ? Fault::silence : Fault::connect_hangs;
   call->second.server_delay.reset();
@@ -310,8 +317,7 @@ void Checker::responded(CallId id, const relay::Answer& answer, Instant now) {
       call.true_bill <= posted, "B3",
       [&] { return "billed " + to_usd_text(call.true_bill) + ", posted " + to_usd_text(posted); },
       now);
-  const std::string wrong = cache_.judge(*config_, call.request, call.route, answer, now);
-  check(wrong.empty(), answer.cached ? "H1" : "S1", wrong, now);
+  judge_words(call, answer, now);
   posted_ += posted;
   for (AccountIndex account = 0; account < config_->accounts.size(); ++account) {
     if (account != 0 && config_->accounts[account].name != call.request.tenant) continue;
@@ -320,6 +326,7 @@ void Checker::responded(CallId id, const relay::Answer& answer, Instant now) {
     else if (call.began < now)
       places_[account].returned.push_back({call.began, now});
   }
+  if (accused_ == id && !violations_.empty()) violations_.back() += "; " + answer.trace->explain();
   deadlines_.erase({call.deadline, id});
   calls_.erase(found);
 }

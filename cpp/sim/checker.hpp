@@ -6,6 +6,7 @@
 
 #include "relay/events.hpp"
 #include "sim/cache_books.hpp"
+#include "sim/stream_books.hpp"
 #include "sim/upstream.hpp"
 
 #include <cstdint>
@@ -35,6 +36,12 @@ class Checker {
   void sent(AttemptId attempt, Instant now);
   void finished(AttemptId attempt, const Exchange& exchange, const Body& reply, Instant now);
   void aborted(AttemptId attempt, Instant now);
+  // Of streams: an event as wire/ read it, a piece for the caller, back-pressure, a caller gone.
+  void told(AttemptId attempt, const StreamEvent& event, Instant now);
+  void delivered(const relay::Deliver& piece, Instant now);
+  void paused(const relay::Pause& pause);
+  void pressed(const relay::Backpressure& event);
+  void left(CallId call);
   void probe(const relay::Probe& probe);
   void probed(const relay::Probed& result);
   void responded(CallId call, const relay::Answer& answer, Instant now);
@@ -45,6 +52,7 @@ class Checker {
   // What was violated, each with its instant; empty is what we want to see.
   const std::vector<std::string>& violations() const { return violations_; }
   uint64_t checks() const { return checks_; }
+  const StreamBooks::Counts& streams() const { return streams_.counts(); }
 
  private:
   static constexpr size_t kViolationsKept = 20;
@@ -78,6 +86,7 @@ class Checker {
     std::optional<Duration> server_delay;
     NanoUsd true_bill;
     bool billed_maybe = false;
+    bool left = false;  // its caller
   };
   // Requests and extras with their exact times: the sliding window as it is, not in buckets.
   struct Load {
@@ -112,6 +121,10 @@ class Checker {
   RouteIndex route_of(const relay::Request& request) const;
 
   void forget(const Ask& ask);
+  void judge_words(const Watched& call, const relay::Answer& answer, Instant now);
+  void check_stream(const StreamBooks::Wrong& wrong, CallId call, Instant now);
+  void end_of_stream(AttemptId attempt, Ask& ask, Watched& call, bool given_up, Instant now);
+  bool refuses_to_resume(Fault fault, const Ask& ask, Watched& call) const;
   void rule_out_where_fault_says(Fault fault, const Ask& ask, Watched& call);
 
   std::shared_ptr<const relay::Config> held_to_;
@@ -123,6 +136,7 @@ class Checker {
   std::vector<Load> targets_;
   std::vector<int> trials_;  // in flight, per target
   CacheBooks cache_;
+  StreamBooks streams_;
   std::vector<Load> routes_;
   std::set<std::pair<ProviderIndex, KeyIndex>> dead_keys_;
   std::map<std::tuple<ProviderIndex, KeyIndex, uint32_t>, Instant> cooling_until_;
@@ -135,6 +149,7 @@ class Checker {
   NanoUsd posted_;              // as the answers' traces say
   NanoUsd true_bill_;           // as the providers say
   uint64_t checks_ = 0;
+  CallId accused_ = 0;  // of the last violation, if it is gone: its answer has its story
   std::vector<std::string> violations_;
 };
 

@@ -19,6 +19,7 @@ void Checker::after_event(Instant now) {
   if (!deadlines_.empty())
     check(now <= deadlines_.begin()->first + kAnswerSlack, "R3",
           "a call is still open after its deadline", now);
+  check_stream(streams_.after_event(), 0, now);
   check_breakers(now);
   check_money(now);
 }

@@ -2,6 +2,7 @@
 
 #include "sim/checker.hpp"
 #include "sim/night_config.hpp"
+#include "sim/night_traffic.hpp"
 
 #include <algorithm>
 #include <string>
@@ -27,6 +28,14 @@ FaultMix random_mix(Random& random) {
   return mix;
 }
 
+EndingMix random_endings(Random& random) {
+  EndingMix mix;
+  mix[Ending::whole] = static_cast<uint32_t>(50 + random.below(400));
+  for (uint64_t i = 0, kinds = random.below(6); i < kinds; ++i)
+    mix.weight[random.below(kEndingCount)] += static_cast<uint32_t>(1 + random.below(100));
+  return mix;
+}
+
 ProviderModel random_behaviour(Random& random, Duration night) {
   ProviderModel model;
   model.connect = between(random, milliseconds(1), milliseconds(200));
@@ -34,59 +43,16 @@ ProviderModel random_behaviour(Random& random, Duration night) {
   model.spread = 0.2 + random.unit();
   model.tokens_per_second = 20 + random.unit() * 200;
   if (random.chance(1, 4)) model.capacity = 2 + up_to(random, 40);
+  if (random.chance(1, 3)) model.manner = static_cast<Manner>(1 + random.below(3));
   Instant at{};
   const uint64_t phases = 1 + random.below(5);
   for (uint64_t i = 0; i < phases; ++i) {
-    model.phases.push_back(
-        {at, random_mix(random), random.chance(1, 4) ? 1 + 9 * random.unit() : 1.0});
+    model.phases.push_back({at, random_mix(random),
+                            random.chance(1, 4) ? 1 + 9 * random.unit() : 1.0,
+                            random_endings(random)});
     at = at + between(random, seconds(1), night / static_cast<int64_t>(phases) * 2);
   }
   return model;
-}
-
-wire::Facts random_facts(Random& random, const relay::Config& config) {
-  wire::Facts facts;
-  facts.model = config.routes[random.below(config.routes.size())].name;
-  facts.input_tokens_estimate = 1 + up_to(random, random.chance(1, 50) ? 100'000 : 3'000);
-  facts.input_tokens_bound = facts.input_tokens_estimate * 4 + 128;
-  if (random.chance(1, 2)) facts.max_output_tokens = 1 + up_to(random, 4'000);
-  if (random.chance(1, 20)) facts.choices = 1 + up_to(random, 4);
-  facts.side_effects = random.chance(1, 15);
-  facts.asks_tools = random.chance(1, 10);
-  facts.asks_images = random.chance(1, 20);
-  if (random.chance(1, 30)) facts.operation = Operation::embeddings;
-  if (facts.operation == Operation::embeddings) facts.max_output_tokens = 0;
-  return facts;
-}
-
-// One of a few dozen questions, written down in one of many ways: key order, white space and fields
-// without an effect differ, so that only its meaning can be what a cache goes by.
-std::string random_body(Random& random, const std::string& model) {
-  constexpr const char* kWords[] = {"", " realtime", " static", " \\u00e9", " \xc3\xa9"};
-  std::vector<std::string> members = {
-      R"("model":")" + model + '"', R"("messages":[{"role":"user","content":"q)" +
-                                        std::to_string(random.below(12)) + kWords[random.below(5)] +
-                                        R"("}])"};
-  if (!random.chance(1, 3)) members.push_back(R"("temperature":0)");
-  if (random.chance(1, 4))
-    members.push_back(R"("max_tokens":)" + std::to_string(300 << random.below(3)));
-  if (random.chance(1, 6))
-    members.push_back(R"("user":"u)" + std::to_string(random.below(9)) + '"');
-  if (random.chance(1, 20)) members.push_back(R"("store":true)");
-  for (size_t i = members.size(); i > 1; --i) std::swap(members[i - 1], members[random.below(i)]);
-  std::string out = "{";
-  for (const std::string& member : members)
-    out += (out.size() > 1 ? "," : "") + std::string(random.below(2), ' ') + member;
-  return out + "}";
-}
-
-void add_body(Random& random, relay::Request& request) {
-  request.body = Body::take(random_body(random, request.facts.model));
-  auto facts = wire::read_facts(Operation::chat, request.body);
-  request.facts = std::move(*facts);
-  request.no_cache = random.chance(1, 30);
-  request.no_store = random.chance(1, 30);
-  if (random.chance(1, 20)) request.max_age = between(random, Duration::zero(), seconds(60));
 }
 
 }  // namespace
@@ -98,6 +64,7 @@ Night hostile_night(uint64_t seed, int requests) {
   night.config = random_config(random);
   night.with_policies = random.chance(1, 2);
   const bool bodies = night.with_policies && random.chance(1, 2);
+  const uint64_t streams_percent = random.chance(1, 4) ? 0 : 10 + random.below(60);
   const Duration mean_gap = between(random, milliseconds(20), milliseconds(1500));
   const Duration length = mean_gap * requests;
   for (size_t i = 0; i < night.config->providers.size(); ++i)
@@ -112,7 +79,10 @@ Night hostile_night(uint64_t seed, int requests) {
     arrival.request.call = static_cast<CallId>(i);
     arrival.request.id = "req-" + std::to_string(i);
     arrival.request.facts = random_facts(random, *night.config);
-    if (bodies) add_body(random, arrival.request);
+    const bool streamed =
+        random.chance(streams_percent, 100) && arrival.request.facts.operation == Operation::chat;
+    if (bodies || streamed) add_body(random, streamed, arrival.request);
+    if (streamed) arrival.reading = random_reading(random);
     if (random.chance(1, 3))
       arrival.request.timeout = between(random, milliseconds(1), seconds(40));
     const size_t tenants = night.config->accounts.size() - 1;
@@ -139,7 +109,7 @@ NightResult run_night(const Night& night, relay::PolicySet policies) {
     result.downgraded += answer.downgraded.empty() ? 0 : 1;
   };
   for (const Night::Arrival& arrival : night.arrivals) {
-    simulator.arrive(arrival.request, arrival.at);
+    simulator.arrive(arrival.request, arrival.at, arrival.reading);
     if (arrival.cancel_at) simulator.cancel(arrival.request.call, *arrival.cancel_at);
   }
   simulator.run();
@@ -148,6 +118,7 @@ NightResult run_night(const Night& night, relay::PolicySet policies) {
   result.events = simulator.events();
   result.checks = checker.checks();
   result.fingerprint = simulator.fingerprint();
+  result.streams = checker.streams();
   result.violations = checker.violations();
   return result;
 }

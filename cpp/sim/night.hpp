@@ -1,9 +1,10 @@
 #pragma once
 // A hostile night from a seed: a random configuration, random providers with random faults in
-// random phases, random traffic with deadlines, cancels, tenants and budgets. The same seed is the
-// same night.
+// random phases, random traffic with deadlines, cancels, tenants and budgets, a share of it
+// streams. The same seed is the same night.
 
 #include "sim/simulator.hpp"
+#include "sim/stream_books.hpp"
 
 #include <map>
 #include <memory>
@@ -20,6 +21,7 @@ struct Night {
     relay::Request request;
     Instant at;
     std::optional<Instant> cancel_at;
+    Reading reading;  // of a stream
   };
   std::vector<Arrival> arrivals;
   bool with_policies = false;  // to be run with the policies its configuration names
@@ -33,6 +35,7 @@ struct NightResult {
   uint64_t answered = 0;  // with 200
   uint64_t cached = 0;
   uint64_t downgraded = 0;
+  StreamBooks::Counts streams;
   std::map<std::string, uint64_t> by_kind;
   uint64_t sends = 0;
   uint64_t events = 0;

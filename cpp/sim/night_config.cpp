@@ -19,6 +19,8 @@ relay::ModelConfig random_model(Random& random, int number) {
   if (random.chance(3, 4)) model.output_tokens = 256 + up_to(random, 16'000);
   model.lacks.tools = random.chance(1, 6);
   model.lacks.images = random.chance(1, 3);
+  if (random.chance(1, 3)) model.prefill = static_cast<Prefill>(1 + random.below(4));
+  model.reasoning = random.chance(1, 8);
   return model;
 }
 
@@ -40,10 +42,29 @@ relay::ProviderConfig random_provider(Random& random, int number) {
   if (random.chance(1, 2)) provider.key_order = engine::KeyOrder::least_used_random;
   if (random.chance(1, 4)) provider.limits.requests_per_minute = 60 + up_to(random, 1'000);
   if (random.chance(1, 4)) provider.limits.concurrency = 1 + up_to(random, 30);
+  provider.stream_options = !random.chance(1, 8);
   const int64_t models = 1 + up_to(random, 2);
   for (int64_t i = 0; i < models; ++i)
     provider.models.push_back(random_model(random, static_cast<int>(i)));
   return provider;
+}
+
+relay::StreamConfig random_streaming(Random& random) {
+  using relay::Resume;
+  relay::StreamConfig out;
+  const uint64_t ways = random.below(8);
+  if (ways == 0) out.resume = {};
+  if (ways == 1) out.resume = {Resume::replay};
+  if (ways == 2) out.resume = {Resume::continuation};
+  if (ways == 3) out.resume = {Resume::replay, Resume::continuation};
+  out.replay_deterministic_only = random.chance(1, 8);
+  const uint64_t kept = random.below(12);
+  if (kept == 0) out.hold_back.tokens = 1 + up_to(random, 5);
+  if (kept == 1) out.hold_back.time = between(random, milliseconds(1), seconds(5));
+  if (kept == 2) out.hold_back.complete = true;
+  if (random.chance(1, 4)) out.first_token = between(random, seconds(1), seconds(20));
+  if (random.chance(1, 4)) out.stall = between(random, seconds(1), seconds(30));
+  return out;
 }
 
 relay::RouteConfig random_route(Random& random, int number, size_t targets) {
@@ -74,6 +95,7 @@ relay::RouteConfig random_route(Random& random, int number, size_t targets) {
   route.fallback_on_content_policy = random.chance(1, 4);
   route.retry.retry_budget.floor = up_to(random, 10);
   route.retry.extra_sends.floor = up_to(random, 10);
+  route.stream = random_streaming(random);
   return route;
 }
 

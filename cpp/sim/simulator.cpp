@@ -28,9 +28,9 @@ void Simulator::push(Instant at, decltype(Step::what) what) {
   steps_.push({at, order_++, std::move(what)});
 }
 
-void Simulator::arrive(relay::Request request, Instant at) {
+void Simulator::arrive(relay::Request request, Instant at, Reading reading) {
   ++arrivals_left_;
-  push(at, Arrival{std::move(request)});
+  push(at, Arrival{std::move(request), reading});
 }
 
 void Simulator::cancel(CallId call, Instant at) {
@@ -65,9 +65,12 @@ void Simulator::run(Instant end) {
             const wire::Facts& facts = what.request.facts;
             bounds_[what.request.call] = {facts.input_tokens_estimate, facts.input_tokens_bound,
                                           facts.max_output_tokens,
-                                          std::max<int64_t>(facts.choices, 1)};
+                                          std::max<int64_t>(facts.choices, 1), facts.asks_tools};
+            if (what.reading.slowly()) readers_.emplace(what.request.call, what.reading);
             if (checker_) checker_->arrived(what.request, clock_);
             feed(std::move(what.request), seen);
+          } else if constexpr (std::is_same_v<std::decay_t<decltype(what)>, Bytes>) {
+            read_on(what.attempt, seen);
           } else {
             feed(std::move(what), seen);
           }
@@ -93,6 +96,11 @@ bool Simulator::still_wanted(const Step& step, Instant told_at) {
     in_flight_.erase(found);
     return !aborted || random_.chance(unkindness_.late_results_per_mille, 1000);
   }
+  if (const auto* pressed = std::get_if<relay::Backpressure>(&step.what)) {
+    if (!relay_.find(pressed->call)) return false;
+    if (!pressed->full) readers_.at(pressed->call).has_room(told_at);
+    return true;
+  }
   if (const auto* probed = std::get_if<relay::Probed>(&step.what))
     return probes_.erase(probed->probe) > 0;
   return true;
@@ -101,10 +109,12 @@ bool Simulator::still_wanted(const Step& step, Instant told_at) {
 void Simulator::feed(relay::Event event, Instant now) {
   fold(event.index());
   fold(static_cast<uint64_t>(now.ns));
-  if (checker_)
+  if (checker_) {
     if (const auto* sent = std::get_if<relay::Sent>(&event)) checker_->sent(sent->attempt, clock_);
-  if (checker_)
     if (const auto* probed = std::get_if<relay::Probed>(&event)) checker_->probed(*probed);
+    if (const auto* pressed = std::get_if<relay::Backpressure>(&event)) checker_->pressed(*pressed);
+    if (const auto* cancel = std::get_if<relay::Cancel>(&event)) checker_->left(cancel->call);
+  }
   clock_ = std::max(clock_, now);
   actions_.clear();
   relay_.handle(std::move(event), now, actions_);
@@ -126,7 +136,17 @@ Exchange Simulator::draw(const relay::Send& send) {
       bounds.max_out.value_or(model.output_tokens > 0 ? model.output_tokens : 4096));
   int64_t in_bound =
       model.context_tokens > 0 ? std::min(bounds.in_bound, model.context_tokens) : bounds.in_bound;
-  return upstream_.begin(send, bounds.in, in_bound, each * bounds.choices, now_);
+  Asked asked{.in = bounds.in,
+              .in_bound = in_bound,
+              .max_out = each * bounds.choices,
+              .choices = bounds.choices,
+              .tools = bounds.tools,
+              .begun = begun_in(send),
+              .echoes = model.prefill == Prefill::prefix_echoed};
+  Exchange out = upstream_.begin(send, asked, now_);
+  out.begun = std::move(asked.begun);
+  out.echoes = asked.echoes;
+  return out;
 }
 
 void Simulator::carry_out(relay::Send& send) {
@@ -146,8 +166,12 @@ void Simulator::carry_out(relay::Send& send) {
                                      config_->targets[send.target].name);
     push(*exchange.finished_at, std::move(finished));
   }
-  in_flight_.emplace(send.attempt,
-                     InFlight{send.call, send.target, std::move(exchange), is_scripted});
+  auto [place, is_new] = in_flight_.emplace(send.attempt, InFlight{.call = send.call,
+                                                                   .target = send.target,
+                                                                   .exchange = std::move(exchange),
+                                                                   .scripted = is_scripted,
+                                                                   .flow = nullptr});
+  if (place->second.exchange.stream) begin_stream(send.attempt, place->second);
 }
 
 void Simulator::carry_out(relay::Abort& abort) {
@@ -156,7 +180,8 @@ void Simulator::carry_out(relay::Abort& abort) {
   if (found == in_flight_.end()) return;
   if (!found->second.scripted) upstream_.end(found->second.target);
   if (checker_) checker_->aborted(abort.attempt, clock_);
-  if (found->second.exchange.finished_at)
+  const auto& flow = found->second.flow;
+  if (flow ? flow->on_the_way : found->second.exchange.finished_at.has_value())
     found->second.aborted = true;  // its result is still on the way
   else
     in_flight_.erase(found);
@@ -186,13 +211,10 @@ void Simulator::carry_out(relay::Respond& respond) {
   fold(static_cast<uint64_t>(respond.answer.cost.value));
   fold(static_cast<uint64_t>(respond.answer.status));
   bounds_.erase(respond.call);
+  readers_.erase(respond.call);
   if (checker_) checker_->responded(respond.call, respond.answer, clock_);
   if (on_answer) on_answer(respond.call, respond.answer, now_);
 }
-
-void Simulator::carry_out(relay::Pause&) {}
-
-void Simulator::carry_out(relay::Deliver&) {}
 
 void Simulator::carry_out(relay::Tell& tell) {
   if (on_notice) on_notice(tell.notice, now_);

@@ -1,12 +1,16 @@
 #pragma once
 // The virtual-time driver: the same Relay as in production, a queue of instants instead of a clock,
 // and seeded providers instead of sockets. After every event the checker looks at everything.
+// simulator_streams.cpp has what only streams need; their bytes go through the real wire/.
 
 #include "base/random.hpp"
 #include "relay/relay.hpp"
+#include "sim/stream_reader.hpp"
 #include "sim/upstream.hpp"
+#include "wire/stream.hpp"
 
 #include <functional>
+#include <memory>
 #include <queue>
 #include <string>
 #include <unordered_map>
@@ -30,7 +34,7 @@ class Simulator {
             std::vector<ProviderModel> models, uint64_t seed, Checker* checker = nullptr,
             Unkindness unkindness = {});
 
-  void arrive(relay::Request request, Instant at);
+  void arrive(relay::Request request, Instant at, Reading reading = {});
   void cancel(CallId call, Instant at);
   // Runs until nothing but health checks is left, or until `end`.
   void run(Instant end = Instant::never());
@@ -60,16 +64,29 @@ class Simulator {
  private:
   struct Arrival {
     relay::Request request;
+    Reading reading;
+  };
+  struct Bytes {  // the next ones of a stream are there
+    AttemptId attempt;
   };
   struct Step {
     Instant at;
     uint64_t order;
-    std::variant<Arrival, relay::Cancel, relay::Sent, relay::Finished, relay::Probed> what;
+    std::variant<Arrival, relay::Cancel, relay::Backpressure, relay::Sent, Bytes, relay::Finished,
+                 relay::Probed>
+        what;
   };
   struct Later {
     bool operator()(const Step& a, const Step& b) const {
       return a.at != b.at ? a.at > b.at : a.order > b.order;
     }
+  };
+  struct Flow {  // of a stream that comes in
+    std::unique_ptr<wire::StreamReader> reader;
+    size_t arrivals = 0;  // read
+    bool on_the_way = false;
+    bool paused = false;
+    bool held = false;  // the next bytes are there and nobody reads them
   };
   struct InFlight {
     CallId call;
@@ -77,12 +94,14 @@ class Simulator {
     Exchange exchange;
     bool scripted = false;
     bool aborted = false;
+    std::unique_ptr<Flow> flow;
   };
   struct Bounds {
     int64_t in;
     int64_t in_bound;
     std::optional<int64_t> max_out;
     int64_t choices;
+    bool tools;
   };
 
   void push(Instant at, decltype(Step::what) what);
@@ -90,6 +109,12 @@ class Simulator {
   void feed(relay::Event event, Instant now);
   bool still_wanted(const Step& step, Instant told_at);
   Exchange draw(const relay::Send& send);
+  static std::string begun_in(const relay::Send& send);  // an answer to be gone on with, if any
+  void begin_stream(AttemptId attempt, InFlight& exchange);
+  void await_bytes(AttemptId attempt, InFlight& exchange);
+  void read_on(AttemptId attempt, Instant seen);
+  void tell(AttemptId attempt, std::vector<StreamEvent>& events, Instant seen);
+  void end_stream(AttemptId attempt, Instant seen);
   void carry_out(relay::Send& send);
   void carry_out(relay::Abort& abort);
   void carry_out(relay::Pause& pause);
@@ -109,6 +134,7 @@ class Simulator {
   std::priority_queue<Step, std::vector<Step>, Later> steps_;
   std::unordered_map<AttemptId, InFlight> in_flight_;
   std::unordered_map<CallId, Bounds> bounds_;
+  std::unordered_map<CallId, SlowReader> readers_;
   std::unordered_map<ProbeId, bool> probes_;
   relay::Actions actions_;
   Instant now_;

@@ -176,8 +176,7 @@ Exchange exchange_of(Fault fault, const Usage& usage, Duration takes, Instant no
   return out;
 }
 
-Exchange Upstream::begin(const relay::Send& send, int64_t in_tokens, int64_t in_bound,
-                         int64_t max_out, Instant now) {
+Exchange Upstream::begin(const relay::Send& send, const Asked& asked, Instant now) {
   const ProviderIndex provider = config_.targets[send.target].provider;
   const ProviderModel& model = models_[provider];
   const Phase& phase = phase_of(provider, now);
@@ -186,21 +185,24 @@ Exchange Upstream::begin(const relay::Send& send, int64_t in_tokens, int64_t in_
                   ? Fault::none
                   : phase.mix.draw(random_);
   ++in_flight_[provider];
+  // Not every model goes on with a begun answer, whatever its catalog says.
+  if (!asked.begun.empty() && answers(out.fault) && random_.chance(1, 5))
+    out.fault = random_.chance(1, 2) ? Fault::bad_request : Fault::unsupported;
   if (model.capacity > 0 && in_flight_[provider] > model.capacity) out.fault = Fault::throttled;
   const bool exact = out.fault == Fault::none || out.fault == Fault::filtered;
-  const int64_t most_in = std::max<int64_t>(in_bound, 0);
+  const int64_t most_in = std::max<int64_t>(asked.in_bound, 0);
   out.true_usage.in = exact
-                          ? std::min(in_tokens, most_in)
+                          ? std::min(asked.in, most_in)
                           : static_cast<int64_t>(random_.below(static_cast<uint64_t>(most_in) + 1));
   if (random_.chance(1, 3))
     out.true_usage.cached =
         static_cast<int64_t>(random_.below(static_cast<uint64_t>(out.true_usage.in) + 1));
   const int64_t typical = std::max<int64_t>(log_normal({200}, 0.8).ns, 1);
-  out.true_usage.out = random_.chance(1, 20) ? max_out : std::min(typical, max_out);
+  out.true_usage.out = random_.chance(1, 20) ? asked.max_out : std::min(typical, asked.max_out);
   const Duration delay = milliseconds(static_cast<int64_t>(random_.below(8000)));
   out.outcome = outcome_of(out.fault, out.true_usage, delay);
   // What is beyond the limit is told with the answer or not at all: no hold could cover it.
-  if (out.fault == Fault::overrun) out.outcome.usage->out = max_out + 1 + typical;
+  if (out.fault == Fault::overrun) out.outcome.usage->out = asked.max_out + 1 + typical;
   if (never_billed(out.fault)) out.true_usage = {};
 
   if (out.fault == Fault::connect_hangs) return out;
@@ -211,6 +213,10 @@ Exchange Upstream::begin(const relay::Send& send, int64_t in_tokens, int64_t in_
   }
   out.sent_at = at;
   if (out.fault == Fault::silence) return out;
+  if (send.stream && (answers(out.fault) || out.fault == Fault::filtered)) {
+    answer_in_a_stream(send, asked, phase, out);
+    return out;
+  }
   at = at + scaled(log_normal(model.first_byte_p50, model.spread), phase.slowness);
   if (!never_billed(out.fault) && model.tokens_per_second > 0)
     at = at + from_seconds(static_cast<double>(out.true_usage.out) / model.tokens_per_second *

@@ -1,14 +1,18 @@
 #pragma once
 // A seeded provider in virtual time: for every send it draws how the exchange goes, when, and what
-// the provider truly bills for it. It makes outcomes directly, without bytes.
+// the provider truly bills for it. Of plain replies it makes the outcomes directly, without bytes;
+// of streams it makes the bytes, because what matters of them is what is where in them.
 
 #include "base/money.hpp"
 #include "base/random.hpp"
 #include "relay/config.hpp"
 #include "relay/events.hpp"
+#include "sim/stream_plan.hpp"
 
 #include <array>
+#include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace keel::sim {
@@ -67,6 +71,7 @@ struct Phase {
   Instant from;
   FaultMix mix;
   double slowness = 1.0;  // multiplies latencies
+  EndingMix endings;      // of the streams that begin well
 };
 
 struct ProviderModel {
@@ -77,6 +82,7 @@ struct ProviderModel {
   std::vector<Phase> phases;  // ascending; the first from the beginning
   int64_t capacity = 0;       // at once, beyond it honest 429s; 0: no limit
   bool probe_answers = true;  // while not refused or silent, the free call works
+  Manner manner = Manner::same;
 };
 
 // How one exchange will go. Absent instants never come.
@@ -86,6 +92,22 @@ struct Exchange {
   std::optional<Instant> finished_at;
   Outcome outcome;
   Usage true_usage;  // what the provider bills, whether it says so or not
+  // Of a stream: how it goes, if it comes to one; then nobody knows yet when it is finished. And
+  // the answer that it was asked to go on with, and whether it repeats that.
+  std::shared_ptr<const StreamPlan> stream;
+  std::string begun;
+  bool echoes = false;
+};
+
+// What a provider reads in a request, and how much a truthful one can bill for it.
+struct Asked {
+  int64_t in = 0;
+  int64_t in_bound = 0;
+  int64_t max_out = 0;
+  int64_t choices = 1;
+  bool tools = false;
+  std::string begun;
+  bool echoes = false;
 };
 
 // A send that leaves at once and comes back after `takes` with this fault.
@@ -96,9 +118,7 @@ class Upstream {
  public:
   Upstream(const relay::Config& config, std::vector<ProviderModel> models, uint64_t seed);
 
-  // `in_bound` and `max_out` limit what a truthful provider can bill.
-  Exchange begin(const relay::Send& send, int64_t in_tokens, int64_t in_bound, int64_t max_out,
-                 Instant now);
+  Exchange begin(const relay::Send& send, const Asked& asked, Instant now);
   void end(TargetIndex target);  // finished or aborted: frees its place
   relay::Probed probe(const relay::Probe& probe, Instant now, Duration& takes);
   NanoUsd bill(TargetIndex target, const Usage& usage) const;
@@ -106,6 +126,10 @@ class Upstream {
  private:
   const Phase& phase_of(ProviderIndex provider, Instant now) const;
   Duration log_normal(Duration p50, double sigma);
+  // A 200 that is a stream, instead of the plain reply it would have been.
+  void answer_in_a_stream(const relay::Send& send, const Asked& asked, const Phase& phase,
+                          Exchange& out);
+  std::vector<Said> answer_to(const relay::Send& send, const Asked& asked);
 
   const relay::Config& config_;
   std::vector<ProviderModel> models_;

@@ -7,6 +7,7 @@
 
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -25,6 +26,23 @@ std::string told(const Night& night, const NightResult& result) {
   return out;
 }
 
+using Counts = StreamBooks::Counts;
+
+// What proves that streams met what they are to survive, by name.
+constexpr std::pair<const char*, uint64_t Counts::*> kStreamCounts[] = {
+    {"streams", &Counts::asked},
+    {"delivered whole", &Counts::whole},
+    {"... from a cache", &Counts::cached},
+    {"... by a replay", &Counts::replayed},
+    {"... by a continuation", &Counts::continued},
+    {"failovers before content", &Counts::moved},
+    {"replays that differed", &Counts::diverged},
+    {"interrupted after content", &Counts::interrupted},
+    {"left after content", &Counts::left},
+    {"late after content", &Counts::late},
+    {"readers full", &Counts::paused},
+};
+
 TEST(HostileNights, HoldEveryInvariant) {
   const uint64_t first = from_environment("KEEL_FIRST_SEED", 1);
   const uint64_t nights = from_environment("KEEL_NIGHTS", 500);
@@ -32,6 +50,7 @@ TEST(HostileNights, HoldEveryInvariant) {
   uint64_t requests = 0, answered = 0, cached = 0, downgraded = 0, sends = 0, events = 0,
            checks = 0;
   std::map<std::string, uint64_t> kinds;
+  Counts streams;
   for (uint64_t seed = first; seed < first + nights; ++seed) {
     const Night night = hostile_night(seed, kRequests);
     const NightResult result = run_night(night, policies_of(night));
@@ -45,6 +64,7 @@ TEST(HostileNights, HoldEveryInvariant) {
     events += result.events;
     checks += result.checks;
     for (const auto& [kind, count] : result.by_kind) kinds[kind] += count;
+    for (const auto& [name, count] : kStreamCounts) streams.*count += result.streams.*count;
   }
   for (const auto& [kind, count] : kinds)
     std::printf("%12llu %s\n", static_cast<unsigned long long>(count), kind.c_str());
@@ -55,12 +75,17 @@ TEST(HostileNights, HoldEveryInvariant) {
       static_cast<unsigned long long>(answered), static_cast<unsigned long long>(cached),
       static_cast<unsigned long long>(downgraded), static_cast<unsigned long long>(sends),
       static_cast<unsigned long long>(events), static_cast<unsigned long long>(checks));
+  for (const auto& [name, count] : kStreamCounts)
+    std::printf("%12llu %s\n", static_cast<unsigned long long>(streams.*count), name);
   if (nights < 100) return;
   // Hostile, not hopeless: a night in which nothing works tests nothing but refusals.
   EXPECT_GT(answered * 10, requests * 2);
   EXPECT_LT(answered * 10, requests * 7);
   EXPECT_GT(cached * 1000, requests);
   EXPECT_GT(downgraded * 1000, requests);
+  EXPECT_GT(streams.asked * 10, requests);
+  for (const auto& [name, count] : kStreamCounts)
+    EXPECT_GT(streams.*count * 10'000, streams.asked) << name;
 }
 
 TEST(HostileNights, AreTheSameForTheSameSeed) {

@@ -1,0 +1,71 @@
+// The checker's part in streams: what they truly did, by their books, and what that forbids.
+
+#include "sim/checker.hpp"
+#include "sim/simulator.hpp"
+
+namespace keel::sim {
+
+void Checker::check_stream(const StreamBooks::Wrong& wrong, CallId call, Instant now) {
+  if (wrong) accused_ = call;
+  check(
+      !wrong, wrong.invariant,
+      [&] { return wrong.what + (call == 0 ? "" : "; " + story_of(call)); }, now);
+}
+
+void Checker::told(AttemptId attempt, const StreamEvent& event, Instant now) {
+  auto found = asks_.find(attempt);
+  check_stream(streams_.told(attempt, event, now), found == asks_.end() ? 0 : found->second.call,
+               now);
+}
+
+void Checker::delivered(const relay::Deliver& piece, Instant now) {
+  check_stream(streams_.delivered(piece, now), piece.call, now);
+}
+
+void Checker::paused(const relay::Pause& pause) {
+  streams_.paused(pause.attempt, pause.pause);
+}
+
+void Checker::pressed(const relay::Backpressure& event) {
+  streams_.full(event.call, event.full);
+}
+
+void Checker::left(CallId call) {
+  auto found = calls_.find(call);
+  if (found != calls_.end()) found->second.left = true;
+}
+
+void Checker::end_of_stream(AttemptId attempt, Ask& ask, Watched& call, bool given_up,
+                            Instant now) {
+  StreamBooks::Wrong wrong;
+  const bool in_time = !call.left && now < call.deadline;
+  ask.exchange.fault = streams_.ended(attempt, ask.exchange, given_up, in_time, wrong);
+  check_stream(wrong, ask.call, now);
+  learn(ask, call, now);
+}
+
+// Once content was delivered a refusal only says who will not go on with it; and what a model
+// thinks of a begun answer says nothing of a whole one. The content policy alone ends it for all.
+bool Checker::refuses_to_resume(Fault fault, const Ask& ask, Watched& call) const {
+  if (!streams_.has_content(ask.call) || refuses_the_content(fault)) return false;
+  const bool refuses = (ends_the_request(fault) && !answers(fault)) || fault == Fault::too_long ||
+                       fault == Fault::unsupported;
+  if (refuses && ask.exchange.begun.empty()) call.targets_over.insert(ask.target);
+  return refuses;
+}
+
+// Of a stream the words are what was delivered; what streams say the first time is in their books.
+void Checker::judge_words(const Watched& call, const relay::Answer& answer, Instant now) {
+  const CallId id = call.request.call;
+  std::string_view words = answer.body.view();
+  if (call.request.facts.stream) {
+    words = streams_.bytes_of(id);
+    if (!answer.cached && answer.kind == relay::AnswerKind::ok)
+      cache_.replied(words, call.request, call.route, answer.target, !answer.clamped, now);
+  }
+  const std::string wrong = cache_.judge(*config_, call.request, call.route, answer, words, now);
+  check(wrong.empty(), answer.cached ? "H1" : "S1", wrong, now);
+  check_stream(streams_.answered(id, answer), id, now);
+}
+
+}  // namespace keel::sim
