@@ -32,7 +32,10 @@ void Life::run(Call& call, Next next) {
   constexpr Next (Life::*kStages[])(Call&) = {&Life::admit,   &Life::look_up,  &Life::choose,
                                               &Life::attempt, &Life::classify, &Life::settle,
                                               &Life::retry,   &Life::respond};
-  while (next < Next::wait) next = (this->*kStages[static_cast<size_t>(next)])(call);
+  while (next < Next::wait) {
+    const auto stage = kStages[static_cast<size_t>(next)];
+    next = (this->*stage)(call);
+  }
 }
 
 // What is this request? Its route, its accounts, its deadline.
