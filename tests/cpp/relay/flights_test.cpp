@@ -151,13 +151,14 @@ TEST(Flights, OneThatIsGivenAnAnswerKeepsItsRequestAndReturnsItsTokens) {
 
 TEST(Flights, OnlyEqualRequestsOfOneTenantThatMayBeCachedJoin) {
   Crowd d;
-  Request fresh = d.request(), alone = d.request(), store = d.request();
+  Request fresh = d.request(), alone = d.request(), store = d.request(), apart = d.request();
+  apart.cache_namespace = "another";
   fresh.no_cache = true;
   alone.no_store = true;
   store.facts.cacheable = false;
   d.come();
-  for (Request request :
-       {fresh, alone, store, d.request("main", "shop"), d.request("main", "", "another question")})
+  for (Request request : {fresh, alone, store, apart, d.request("main", "shop"),
+                          d.request("main", "", "another question")})
     EXPECT_TRUE(d.asks(d.come(std::move(request))));
   EXPECT_TRUE(d.asks(d.come_streaming()));
   EXPECT_FALSE(d.asks(d.come()));
