@@ -76,8 +76,7 @@ class Crowd : public Driven {
   }
 };
 
-// ---- one asks
-// ------------------------------------------------------------------------------------
+// ---- one asks -----------------------------------------------------------------------------------
 
 TEST(Flights, AllAreGivenTheAnswerOfTheOneThatAsks) {
   Crowd d;
@@ -148,18 +147,18 @@ TEST(Flights, OneThatIsGivenAnAnswerKeepsItsRequestAndReturnsItsTokens) {
   EXPECT_LT(limits.requests->share_left(d.now), 0.999);
 }
 
-// ---- who does not join
-// ---------------------------------------------------------------------------
+// ---- who does not join --------------------------------------------------------------------------
 
 TEST(Flights, OnlyEqualRequestsOfOneTenantThatMayBeCachedJoin) {
   Crowd d;
-  Request fresh = d.request(), alone = d.request(), store = d.request();
+  Request fresh = d.request(), alone = d.request(), store = d.request(), apart = d.request();
+  apart.cache_namespace = "another";
   fresh.no_cache = true;
   alone.no_store = true;
   store.facts.cacheable = false;
   d.come();
-  for (Request request :
-       {fresh, alone, store, d.request("main", "shop"), d.request("main", "", "another question")})
+  for (Request request : {fresh, alone, store, apart, d.request("main", "shop"),
+                          d.request("main", "", "another question")})
     EXPECT_TRUE(d.asks(d.come(std::move(request))));
   EXPECT_TRUE(d.asks(d.come_streaming()));
   EXPECT_FALSE(d.asks(d.come()));
@@ -183,8 +182,7 @@ TEST(Flights, WithoutACacheThereAreNone) {
   EXPECT_FALSE(d.answered(second));
 }
 
-// ---- who asked has no answer
-// ---------------------------------------------------------------------
+// ---- who asked has no answer --------------------------------------------------------------------
 
 TEST(Flights, AFailureIsNotSharedAndOneTakesOver) {
   Crowd d;
@@ -267,8 +265,7 @@ TEST(Flights, OneWhoWaitsMayGo) {
   EXPECT_TRUE(d.at_rest());
 }
 
-// ---- an answer that is not for others
-// ------------------------------------------------------------
+// ---- an answer that is not for others -----------------------------------------------------------
 
 TEST(Flights, AnAnswerThatMayNotBeKeptIsNotSharedAndNobodyQueuesForIt) {
   for (bool ttl : {false, true}) {
@@ -314,8 +311,7 @@ TEST(Flights, WhoWantsNoStandInIsNotGivenItsAnswer) {
   EXPECT_TRUE(d.at_rest());
 }
 
-// ---- deadlines
-// -----------------------------------------------------------------------------------
+// ---- deadlines ----------------------------------------------------------------------------------
 
 TEST(Flights, EachHasItsOwnDeadline) {
   Crowd d;
@@ -397,8 +393,30 @@ TEST(Flights, OneThatCannotPayForItsOwnGoesOnWaiting) {
   EXPECT_TRUE(d.at_rest());
 }
 
-// ---- streams
-// -------------------------------------------------------------------------------------
+TEST(Flights, OneWithoutAnyTimeIsToldSo) {
+  Crowd d;
+  const CallId first = d.come(), second = d.come(Duration::zero());
+  d.wait(Duration::zero());
+  EXPECT_EQ(d.answer_of(second).kind, AnswerKind::deadline_exceeded);
+  d.answer_it(first);
+  EXPECT_TRUE(d.at_rest());
+}
+
+// ---- a reload -----------------------------------------------------------------------------------
+
+TEST(Flights, EndWhereTheyBeganWhenAnotherRelayTakesOver) {
+  Crowd before, after;
+  const CallId first = before.come(), second = before.come();
+  after.follow(before);
+  const CallId later = after.come();
+  EXPECT_TRUE(after.asks(later)) << "a flight of its own";
+  before.answer_it(first);
+  EXPECT_EQ(before.cache_of(second), "joined");
+  after.answer_it(later);
+  EXPECT_TRUE(before.at_rest() && after.at_rest());
+}
+
+// ---- streams ------------------------------------------------------------------------------------
 
 std::string frame(const std::string& delta, const char* finish = "null") {
   return R"(data: {"id":"c","object":"chat.completion.chunk","model":"m","choices":[{"index":0,)"
