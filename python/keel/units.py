@@ -40,3 +40,9 @@ def to_nano_usd(usd: Decimal | int | str) -> int:
 def to_usd(nano_usd: int) -> Decimal:
     """Exact dollars."""
     return Decimal(nano_usd).scaleb(-9)
+
+
+def plain(amount: Decimal) -> str:
+    """`0.15`, not `1.5E-1` or `0.150`."""
+    text = format(amount, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text

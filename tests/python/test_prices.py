@@ -12,8 +12,9 @@ import pytest
 
 import keel.config
 from keel import _core
-from keel.cli import CommandError, litellm, prices
+from keel.cli import CommandError, litellm
 from keel.cli import main as keel_command
+from keel.units import plain
 
 TABLES = Path(__file__).resolve().parents[2] / "cpp/config/catalog"
 KNOWN = {provider.name for provider in _core.catalog()}
@@ -121,7 +122,7 @@ def test_nothing_found_is_a_no(capsys):
 
 def test_prices_are_written_plainly():
     for amount, text in (("0.15", "0.15"), ("1.50", "1.5"), ("1E+1", "10"), ("0E-9", "0")):
-        assert prices.plain(Decimal(amount)) == text
+        assert plain(Decimal(amount)) == text
 
 
 # ---- the tables ----------------------------------------------------------------------------------

@@ -15,8 +15,9 @@ from collections import Counter
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import Any, NamedTuple
 
+from keel.units import plain
+
 from . import CommandError
-from .prices import plain
 
 _PROVIDERS = {  # LiteLLM's name where it is not the catalog's
     "text-completion-openai": "openai",

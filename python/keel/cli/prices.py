@@ -9,10 +9,9 @@ import argparse
 import json
 import sys
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from keel.units import to_usd
+from keel.units import plain, to_usd
 
 if TYPE_CHECKING:
     from keel import _core
@@ -97,12 +96,6 @@ def _prices(model: _core.CatalogModel) -> dict[str, str | None]:
         "cache_write": model.cache_write_nano_usd,
     }
     return {what: None if value is None else plain(to_usd(value)) for what, value in nano.items()}
-
-
-def plain(amount: Decimal) -> str:
-    """`0.15`, not `1.5E-1` or `0.150`."""
-    text = format(amount, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _described(provider: _core.CatalogProvider, model: _core.CatalogModel) -> dict[str, Any]:
