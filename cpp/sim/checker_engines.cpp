@@ -87,6 +87,7 @@ void Checker::at_rest(Instant now) {
   check(simulator_->relay().open_calls() == 0, "L4", "a call is still open", now);
   check(engines.attempts.empty(), "L4", "an attempt is still in flight", now);
   check(engines.budget->open_holds() == 0, "L4", "a hold is still open", now);
+  check(engines.flights.members() == 0, "L4", "a call still waits for an equal one", now);
   for (TargetIndex i = 0; i < engines.targets.size(); ++i) {
     const auto& target = engines.targets[i];
     check(
