@@ -30,8 +30,8 @@ std::string path_below(const std::string& parent, std::string_view name);
 
 class Value {
  public:
-  Value(Reading& reading, YAML::Node node, std::string path, int line)
-      : reading_(&reading), node_(std::move(node)), path_(std::move(path)), line_(line) {}
+  Value(Reading& reading, const YAML::Node& node, std::string path, int line)
+      : reading_(&reading), node_(node), path_(std::move(path)), line_(line) {}
 
   Reading& reading() const { return *reading_; }
   const std::string& path() const { return path_; }
