@@ -157,7 +157,7 @@ class Life {
   Next join(Call& call);
   Next lose_patience(Call& call);
   bool wait_on(Call& call, const Answer& refusal);
-  void share(Call& call, engine::CachedReply answer);
+  void share(Call& call, const engine::CachedReply& answer);
   Next give(Call& call, const engine::CachedReply& reply);
   Next nowhere(Call& call, const Survey& survey);
   Next wait(Call& call, Duration delay, std::optional<uint32_t> pin);

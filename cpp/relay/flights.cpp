@@ -79,7 +79,7 @@ void Life::flight_moved(Call& call) {
   if (call.seat == SingleFlight::kNone) return;
   const engine::CachedReply* answer = engines_.flights.answer(call.seat);
   if (answer && may_have(engines_, call, answer->target) && !call.delivery.begun())
-    return share(call, engine::CachedReply(*answer));
+    return share(call, engine::CachedReply(*answer));  // a copy: it goes with the seat
   const bool was_parked = unpark(call, now_);
   if (engines_.flights.over(call.seat)) leave_flight(engines_, call, now_);
   if (!was_parked) return;
@@ -89,7 +89,7 @@ void Life::flight_moved(Call& call) {
 }
 
 // Takes what another member was answered, and drops what it may have asked itself.
-void Life::share(Call& call, engine::CachedReply answer) {
+void Life::share(Call& call, const engine::CachedReply& answer) {
   leave_flight(engines_, call, now_);
   if (call.attempt) {
     Outcome outcome;
