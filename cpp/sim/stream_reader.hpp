@@ -35,7 +35,8 @@ class SlowReader {
   // When half of its room is free again.
   Instant has_room_at(Instant now) const {
     if (reading_.bytes_per_second == 0) return Instant::never();
-    const double excess = static_cast<double>(unread_ - reading_.unread_max / 2);
+    const auto half = reading_.unread_max / 2;
+    const double excess = static_cast<double>(unread_ - half);
     return now + from_seconds(excess / static_cast<double>(reading_.bytes_per_second)) +
            nanoseconds(1);
   }

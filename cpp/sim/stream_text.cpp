@@ -193,7 +193,8 @@ std::string shown(std::string_view text) {
 std::vector<Said> answer_of(uint64_t seed, int64_t choices, bool tools) {
   Random random(seed);
   std::vector<Said> out;
-  for (uint16_t choice = 0; choice < choices; ++choice) {
+  for (int64_t i = 0; i < choices; ++i) {
+    const auto choice = static_cast<uint16_t>(i);
     if (!tools) {
       if (random.chance(1, 10)) out.push_back({{choice, Part::reasoning}, words(random, 4)});
       out.push_back({{choice, Part::text}, words(random, random.chance(1, 30) ? 120 : 12)});
