@@ -42,8 +42,8 @@ struct Limits {
   size_t head_bytes = HeadScan::kDefaultLimit;
   uint64_t body_bytes = 32u << 20;
   size_t connections = 4096;
-  size_t connections_per_address =
-      0;                              // of one IPv4 address or IPv6 /64; 0: as many as there may be
+  // Of one IPv4 address or IPv6 /64; 0: as many as there may be.
+  size_t connections_per_address = 0;
   Duration head_time = seconds(10);   // from a request's first byte (or accept) to its blank line
   Duration idle_time = seconds(75);   // between two requests of a connection
   Duration body_time = seconds(10);   // for the body, plus a second per body_min_rate bytes come

@@ -14,6 +14,7 @@ import pytest
 
 import keel
 from conftest import document, gauge, is_quiet, wait_until
+from watched import run
 
 BUDGET = {"budgets": {"relay": {"usd": 1000}}}
 MANY_THREADS = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
@@ -21,19 +22,6 @@ MANY_THREADS = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:Deprecation
 
 async def ask(relay: keel.AsyncRelay, text: str = "Hello", **more) -> keel.Reply:
     return await relay.chat(model="r", messages=[{"role": "user", "content": text}], **more)
-
-
-def run(work) -> None:
-    """In asyncio's debug mode, where what the loop has to complain about is an error."""
-    complaints = []
-
-    async def watched():
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _loop, context: complaints.append(context))
-        await work()
-
-    asyncio.run(watched(), debug=True)
-    assert complaints == []
 
 
 def test_replies_are_as_in_a_relay(mock):

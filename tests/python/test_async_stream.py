@@ -16,25 +16,13 @@ import pytest
 import keel
 from conftest import document, gauge, is_quiet, wait_until
 from scripted import DONE, event, scripted, text
+from watched import run
 
 BUDGET = {"budgets": {"relay": {"usd": 1000}}}
 
 
 def stream(relay: keel.AsyncRelay, content: str = "Hello", **more) -> keel.AsyncStream:
     return relay.stream(model="r", messages=[{"role": "user", "content": content}], **more)
-
-
-def run(work) -> None:
-    """In asyncio's debug mode, where what the loop has to complain about is an error."""
-    complaints = []
-
-    async def watched():
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda _loop, context: complaints.append(context))
-        await work()
-
-    asyncio.run(watched(), debug=True)
-    assert complaints == []
 
 
 def test_chunks_and_reply_are_as_in_a_relay(mock):
