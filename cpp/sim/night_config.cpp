@@ -99,19 +99,6 @@ relay::RouteConfig random_route(Random& random, int number, size_t targets) {
   return route;
 }
 
-void find_sole_targets(relay::Config& config) {
-  for (TargetIndex i = 0; i < config.targets.size(); ++i) {
-    bool named = false, alone = true;
-    for (const relay::RouteConfig& route : config.routes)
-      for (const relay::RouteTarget& entry : route.targets)
-        if (entry.target == i) {
-          named = true;
-          alone &= route.targets.size() == 1;
-        }
-    config.targets[i].sole = named && alone;
-  }
-}
-
 engine::AccountSettings random_budget(Random& random, std::string name) {
   using engine::BudgetWindow;
   constexpr BudgetWindow kWindows[] = {BudgetWindow::minute, BudgetWindow::hour,
@@ -170,6 +157,19 @@ void add_policies(Random& random, relay::Config& config) {
 }
 
 }  // namespace
+
+void find_sole_targets(relay::Config& config) {
+  for (TargetIndex i = 0; i < config.targets.size(); ++i) {
+    bool named = false, alone = true;
+    for (const relay::RouteConfig& route : config.routes)
+      for (const relay::RouteTarget& entry : route.targets)
+        if (entry.target == i) {
+          named = true;
+          alone &= route.targets.size() == 1;
+        }
+    config.targets[i].sole = named && alone;
+  }
+}
 
 std::shared_ptr<relay::Config> random_config(Random& random) {
   auto config = std::make_shared<relay::Config>();

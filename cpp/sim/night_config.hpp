@@ -10,6 +10,8 @@
 namespace keel::sim {
 
 std::shared_ptr<relay::Config> random_config(Random& random);
+// Marks the targets that are the only one on every route that names them.
+void find_sole_targets(relay::Config& config);
 
 inline Duration between(Random& random, Duration low, Duration high) {
   return low +

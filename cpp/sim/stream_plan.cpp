@@ -93,7 +93,8 @@ void give_times(StreamPlan& plan, const Pace& pace, Random& random) {
     if (random.chance(1, 6)) continue;  // the next event is there with it
     plan.arrivals.push_back({at, begun});
     at = at + scaled(pace.gap, 2 * random.unit());
-    if (random.chance(1, 200)) at = at + seconds(static_cast<int64_t>(random.below(30)));
+    if (pace.pauses && random.chance(1, 200))
+      at = at + seconds(static_cast<int64_t>(random.below(30)));
   }
   if (plan.arrivals.empty() || plan.arrivals.back().end < plan.bytes.size())
     plan.arrivals.push_back({at, plan.bytes.size()});

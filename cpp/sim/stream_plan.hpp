@@ -58,8 +58,9 @@ struct StreamPlan {
 };
 
 struct Pace {
-  Duration first;  // from the request to the first event
-  Duration gap;    // typical, from one event to the next
+  Duration first;      // from the request to the first event
+  Duration gap;        // typical, from one event to the next
+  bool pauses = true;  // now and then one of up to half a minute
 };
 
 // Spells `answer`, lets it end so, and gives it times.

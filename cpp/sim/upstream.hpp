@@ -79,6 +79,7 @@ struct ProviderModel {
   Duration first_byte_p50 = milliseconds(400);  // log-normal
   double spread = 0.5;                          // sigma of its logarithm
   double tokens_per_second = 80;
+  bool pauses = true;         // its streams do, now and then, for up to half a minute
   std::vector<Phase> phases;  // ascending; the first from the beginning
   int64_t capacity = 0;       // at once, beyond it honest 429s; 0: no limit
   bool probe_answers = true;  // while not refused or silent, the free call works

@@ -55,7 +55,8 @@ void Upstream::answer_in_a_stream(const relay::Send& send, const Asked& asked, c
   const Ending ending = std::accumulate(weight.begin(), weight.end(), 0u) == 0
                             ? Ending::whole
                             : phase.endings.draw(random_);
-  Pace pace{scaled(log_normal(model.first_byte_p50, model.spread), phase.slowness), {}};
+  Pace pace{
+      scaled(log_normal(model.first_byte_p50, model.spread), phase.slowness), {}, model.pauses};
   if (model.tokens_per_second > 0)
     pace.gap = std::min(kLongestGap, from_seconds(static_cast<double>(out.true_usage.out) / 10 /
                                                   model.tokens_per_second * phase.slowness));
