@@ -29,7 +29,7 @@ SINCE ?= $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q
 TIDY_FILES = $(filter-out cpp/binding/%,$(filter cpp/%.cpp plugins/%.cpp, \
   $(if $(SINCE),$(shell git diff --name-only --diff-filter=d $(SINCE)),$(CPP_FILES))))
 
-.PHONY: test drill build setup lint format asan tsan fuzz bench clean
+.PHONY: test drill build setup lint format asan tsan fuzz simulate-night bench clean
 
 test: build
 	cmake --build $(TREE)
@@ -131,6 +131,17 @@ fuzz: build/.packages build/.fuzz-packages
 	cmake --preset fuzz
 	cmake --build --preset fuzz
 	tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS) $(FUZZ_TARGETS)
+
+# Nights for SECONDS_EACH: hostile ones with every invariant, fair ones with the availability
+# oracle; from SEED on. KIND=hostile or KIND=fair: those only.
+SECONDS_EACH ?= 600
+SEED ?= 1000000
+KIND ?= hostile fair
+simulate-night: build
+	cmake --build $(TREE) --target nights
+	@for kind in $(KIND); do \
+	  $(TREE)/tests/nights/nights $$kind --first $(SEED) --seconds $(SECONDS_EACH) || exit 1; \
+	done
 
 # BENCH_QUICK=1: a short look at the hop.
 bench: build build/.bench-packages

@@ -75,13 +75,20 @@ std::optional<Breaker::Permit> Breaker::admit(Duration lease, Instant now) {
   return permit;
 }
 
+void Breaker::extend(Permit permit, Instant until) {
+  for (Trial& trial : trials_)
+    if (trial.permit.id == permit.id) trial.until = std::max(trial.until, until);
+}
+
 void Breaker::settle(Permit permit, Effect effect, bool slow, Instant now) {
   if (!take_back(permit)) return;
   auto trial = std::find_if(trials_.begin(), trials_.end(),
                             [&](const Trial& t) { return t.permit.id == permit.id; });
-  if (trial != trials_.end()) {
-    if (trial->until <= now) effect = Effect::failure;
-    trials_.erase(trial);
+  const bool late = trial != trials_.end() && trial->until <= now;
+  if (trial != trials_.end()) trials_.erase(trial);
+  if (late) {
+    if (permit.epoch == epoch_) give_up_waiting(now);
+    return;
   }
   record(permit.epoch, effect, slow, now);
 }
@@ -140,7 +147,7 @@ void Breaker::expire(Instant now) {
     failed = failed || trial.permit.epoch == epoch_;
     return true;
   });
-  if (failed && state_ == State::half_open) open(now);
+  if (failed) give_up_waiting(now);
   if (state_ == State::open && settings_.recover_alone && now >= open_until_) half_open(now);
 }
 
@@ -207,6 +214,13 @@ void Breaker::open(Instant now) {
   enter(State::open);
 }
 
+void Breaker::give_up_waiting(Instant now) {
+  if (state_ != State::half_open) return;
+  last_wait_ = jittered(settings_.open);
+  open_until_ = now + last_wait_;
+  enter(State::open);
+}
+
 void Breaker::close(Instant now) {
   counts_.clear();
   run_ = 0;
@@ -222,6 +236,10 @@ void Breaker::enter(State state) {
 
 Duration Breaker::wait() {
   Duration plain = std::min(settings_.open * (int64_t{1} << (reopenings_ - 1)), settings_.open_max);
+  return jittered(plain);
+}
+
+Duration Breaker::jittered(Duration plain) {
   return scaled(plain, 1 + settings_.jitter * (2 * random_.unit() - 1));
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 // A circuit breaker per target (SEMANTICS A5). A permit carries the epoch it was given in; a result
 // from an older epoch never changes the state. In half-open a permit is leased: one that never
-// comes back is a failure, so the breaker cannot stick.
+// comes back opens it again, so the breaker cannot stick. That was no answer rather than a bad one,
+// so the wait is the first one again: what a trial that began in the last moment of an outage costs
+// is bounded.
 
 #include "base/random.hpp"
 #include "base/time.hpp"
@@ -49,6 +51,8 @@ class Breaker {
   bool would_admit(Instant now) const;
   // A permit, or nothing. `lease` (the attempt's own time limit + 1 s) matters in half-open only.
   std::optional<Permit> admit(Duration lease, Instant now);
+  // A trial has shown life and may last until then. Nothing happens where it is none, or is over.
+  void extend(Permit permit, Instant until);
   // Returns the permit with what it found. Each permit is settled once; a second settle is ignored.
   // A trial that comes back after its lease has failed, whatever it found.
   void settle(Permit permit, Effect effect, bool slow, Instant now);
@@ -96,9 +100,11 @@ class Breaker {
   bool must_open(Instant now) const;
   void judge(Effect effect, bool slow, Instant now);
   void open(Instant now);
+  void give_up_waiting(Instant now);
   void close(Instant now);
   void enter(State state);
   Duration wait();
+  Duration jittered(Duration plain);
 
   BreakerSettings settings_;
   Random random_;

@@ -59,6 +59,7 @@ void Life::begin(Call& call) {
   call.trace->route = route.name;
   call.deadline = now_ + std::min({call.request.timeout, route.timeout, kLongestCall});
   call.trace->allowed = call.deadline - now_;
+  call.trial_wait_left = std::min(*call.trace->allowed / 2, kLongestWait);
   call.max_sends = route.retry.max_attempts;
   if (call.request.facts.stream)
     call.delivery.expect_stream(route.stream.hold_back, !call.request.facts.include_usage);
@@ -269,17 +270,18 @@ Next Life::nowhere(Call& call, const Survey& seen) {
   if (may_go_on && !call.other_routes.empty()) return go_to_other_route(engines_, call, now_);
   const Duration asked = remaining(earliest.at, now_);
   const Duration delay = engine::spread_server_delay(asked, engines_.random.unit());
-  const Duration allowed = earliest.behind_a_breaker
-                               ? call.exhausted_wait_left
-                               : std::max(call.patience_left, call.exhausted_wait_left);
+  const bool to_other_route = route.on_exhausted == OnExhausted::other_route;
+  Duration allowed = call.exhausted_wait_left;
+  if (!earliest.behind_a_breaker) allowed = std::max(allowed, call.patience_left);
+  if (earliest.behind_a_trial && !to_other_route) allowed = std::max(allowed, call.trial_wait_left);
   if (may_go_on && asked <= allowed && delay + kMinUseful <= remaining(call.deadline, now_)) {
     call.patience_left = std::max(call.patience_left - delay, Duration::zero());
     call.exhausted_wait_left = std::max(call.exhausted_wait_left - delay, Duration::zero());
+    call.trial_wait_left = std::max(call.trial_wait_left - delay, Duration::zero());
     call.trace->say(Stage::retry, describe_wait(engines_, seen, delay), now_);
     return wait(call, delay, std::nullopt);
   }
-  if (route.on_exhausted == OnExhausted::other_route && may_go_on)
-    return go_to_other_route(engines_, call, now_);
+  if (to_other_route && may_go_on) return go_to_other_route(engines_, call, now_);
   call.trace->say(Stage::retry, describe_exhaustion(engines_, seen, now_), now_);
   if (call.tries > 0) return Next::respond;
   return answer(call, no_target(engines_, seen, now_));

@@ -34,7 +34,9 @@ Move leave(const Situation& s, const char* why) {
 Move after_a_fault(const Situation& s) {
   if (s.cls == Class::not_sent && someone_fresh(s)) return leave(s, "another target at once");
   const bool first = s.attempts_here == 1;
-  const bool again = s.here_now && !s.stop_target && (first || !someone_fresh(s));
+  const bool last_send_is_kept = someone_fresh(s) && s.sends_left <= 1;
+  const bool again =
+      s.here_now && !s.stop_target && !last_send_is_kept && (first || !someone_fresh(s));
   if (!again) return leave(s, "another target");
   Duration delay = backoff(s, s.backoff.scale);
   if (delay + kMinUseful > s.time_left) return leave(s, "no time left for backoff here");
@@ -44,9 +46,12 @@ Move after_a_fault(const Situation& s) {
 // Throttled: another key or the same model elsewhere at once; else wait if patience allows.
 Move after_throttling(const Situation& s) {
   const bool last_send_is_kept = (s.elsewhere || s.other_route) && s.sends_left <= 1;
-  if (s.cls == Class::throttled_key && s.other_key_now && !last_send_is_kept)
+  // Two refusals here are the provider's, not a key's: sends are too few to ask every key.
+  const bool leave_it = s.attempts_here >= 2 && s.fresh_elsewhere;
+  if (s.cls == Class::throttled_key && s.other_key_now && !last_send_is_kept && !leave_it)
     return {Kind::here, {}, false, "another key"};
   if (s.elsewhere_same_model) return {Kind::same_model, {}, false, "the same model elsewhere"};
+  if (leave_it) return leave(s, "throttled twice; another target");
   Duration asked = s.cooldown.value_or(backoff(s, s.backoff.throttled_scale));
   Duration wait = engine::spread_server_delay(asked, s.unit);
   if (s.here_then && !s.stop_target && asked <= s.patience_left && asked <= kLongestWait &&

@@ -3,6 +3,7 @@
 #include "relay/engines.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace keel::relay {
 
@@ -100,14 +101,30 @@ bool safe_to_repeat(const Call& call) {
                      [](const AttemptRecord& r) { return r.billed == Billed::no; });
 }
 
+namespace {
+
+// The lower tier, then the better standing.
+bool goes_before(const Survey& survey, const Candidate& a, const Candidate& b) {
+  auto standing = [&](const Candidate& c) {
+    const keel_candidate& d = survey.described[c.index];
+    return std::pair(d.target->tier, -d.target->weight * d.health_score);
+  };
+  return standing(a) < standing(b);
+}
+
+}  // namespace
+
 std::optional<uint32_t> same_model_elsewhere(const Engines& engines, const Call& call,
                                              const Survey& survey) {
   const std::string& model = engines.model_of(entry_of(engines, call, *call.previous).target).name;
-  for (const Candidate& c : survey.candidates)
-    if (c.index != *call.previous && c.eligible() && !c.downgrade_only &&
-        engines.model_of(c.target).name == model)
-      return c.index;
-  return std::nullopt;
+  std::optional<uint32_t> best;
+  for (const Candidate& c : survey.candidates) {
+    if (c.index == *call.previous || !c.eligible() || c.downgrade_only) continue;
+    if (call.candidates[c.index].avoid) continue;  // it failed this request already
+    if (engines.model_of(c.target).name != model) continue;
+    if (!best || goes_before(survey, c, survey.candidates[*best])) best = c.index;
+  }
+  return best;
 }
 
 Situation situation_of(Engines& engines, const Call& call, const Survey& survey, Instant now) {
@@ -153,7 +170,8 @@ Earliest earliest_of(const Survey& survey) {
                            c.removed == Removed::provider_limit ||
                            c.removed == Removed::asked_to_wait;
     if (!only_busy || c.downgrade_only || c.until >= out.at) continue;
-    out = {c.until, c.removed == Removed::breaker_open, c.index};
+    out = {c.until, c.removed == Removed::breaker_open,
+           c.removed == Removed::breaker_open && c.on_trial, c.index};
   }
   return out;
 }

@@ -209,6 +209,8 @@ void Life::streamed(Call& call, StreamEvent&& event, Fields&& fields) {
     watch(call, now_ + kUsageWait);
   else if (attempt.stream.content && !had_content)
     watch(call, now_ + settings_of(engines_, call).stall);
+  if (attempt.stream.content && !had_content)
+    engines_.targets[attempt.target].breaker.extend(attempt.permit, call.deadline + seconds(1));
   deliver(call, std::move(frames));
   if (!call.delivery.keeps_back() || call.keep_timer != DueTimes::kNone) return;
   if (auto keep = kept_for(call.delivery))

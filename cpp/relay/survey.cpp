@@ -247,8 +247,8 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
     }
     if (candidate.eligible()) candidate.removed = for_the_load(engines, call, candidate, now);
     const engine::Breaker& breaker = engines.targets[candidate.target].breaker;
-    candidate.recovering = candidate.eligible() && !candidate.downgrade_only &&
-                           breaker.state() == engine::Breaker::State::half_open;
+    candidate.on_trial = breaker.state() == engine::Breaker::State::half_open;
+    candidate.recovering = candidate.on_trial && candidate.eligible() && !candidate.downgrade_only;
     read_latencies(engines.targets[candidate.target], now);
     out.described.push_back(describe(engines, call, candidate, best, now));
     out.candidates.push_back(candidate);
@@ -269,6 +269,18 @@ std::vector<uint32_t> presentable(const Call& call, const Survey& survey) {
   return fresh.empty() ? avoided : fresh;
 }
 
+// After so many sends a provider that has not failed this request goes first, where there is one:
+// models of one provider fail together more often than not, and sends are few.
+constexpr int kSendsByOrder = 2;
+
+bool provider_failed(const Engines& engines, const Call& call, TargetIndex target) {
+  const ProviderIndex provider = engines.config->targets[target].provider;
+  return std::any_of(call.trace->attempts.begin(), call.trace->attempts.end(),
+                     [&](const AttemptRecord& record) {
+                       return engines.config->targets[record.target].provider == provider;
+                     });
+}
+
 }  // namespace
 
 Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions) {
@@ -278,6 +290,8 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
   RouteEngines& route = engines.routes[call.route];
   std::vector<keel_candidate> described;
   std::vector<engine::Standing> standings;
+  // Behind a trial there has to be a send left for somebody who is well.
+  const bool may_stand_trial = call.tries == 0 || call.max_sends - call.sends > 1;
   keel_request request = survey.request;
   request.requested_candidate = -1;
   for (uint32_t index : shown) {
@@ -285,7 +299,7 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
       request.requested_candidate = static_cast<int32_t>(described.size());
     const keel_candidate& d = survey.described[index];
     described.push_back(d);
-    standings.push_back({true, survey.candidates[index].recovering,
+    standings.push_back({true, survey.candidates[index].recovering && may_stand_trial,
                          static_cast<int>(d.target->tier), d.target->weight, d.health_score});
   }
   std::vector<uint32_t> order;
@@ -315,6 +329,10 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
   if (!out.by_policy && named != out.order.end() &&
       !survey.candidates[out.order.front()].recovering)
     std::rotate(out.order.begin(), named, named + 1);
+  if (call.sends >= kSendsByOrder)
+    std::stable_partition(out.order.begin(), out.order.end(), [&](uint32_t index) {
+      return !provider_failed(engines, call, survey.candidates[index].target);
+    });
   if (call.pinned && survey.candidates[*call.pinned].eligible()) {
     std::erase(out.order, *call.pinned);
     out.order.insert(out.order.begin(), *call.pinned);

@@ -23,7 +23,8 @@ struct Candidate {
   Instant until = Instant::never();
   engine::KeyReason key = engine::KeyReason::none;
   int64_t tokens = 0;  // what tokens-per-minute limits are asked for: input and expected output
-  bool recovering = false;
+  bool recovering = false;  // half-open, and this request may be the trial
+  bool on_trial = false;    // half-open
   bool downgrade_only = false;
   int64_t output_bound = 0;           // the most output tokens this request can be billed here
   std::optional<int64_t> must_clamp;  // max_tokens to splice where nobody else limits the output

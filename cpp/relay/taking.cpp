@@ -15,6 +15,7 @@ namespace {
 constexpr Duration kLongestUnhurried = seconds(60);  // a plain reply's floor, slow floor too
 constexpr Duration kHoldSlack = seconds(60);         // a hold's lease beyond the deadline
 constexpr Duration kPermitSlack = seconds(1);
+constexpr Duration kShortestTrial = seconds(10);
 
 // What a reply of the expected length takes at this target, at its slowest percent.
 std::optional<Duration> usual_time(const Engines& engines, const Survey& survey, TargetIndex target,
@@ -22,6 +23,18 @@ std::optional<Duration> usual_time(const Engines& engines, const Survey& survey,
   auto per_token = engines.targets[target].health.per_output_token().quantile(0.99, now);
   if (!per_token) return std::nullopt;
   return *per_token * std::max<int64_t>(survey.request.expected_output_tokens, 1);
+}
+
+// How long a half-open breaker waits for what its trial has to say: three times what the target's
+// slowest percent takes, so that a trial an outage has swallowed does not keep everybody waiting.
+// Where nobody knows how long it takes, as long as the attempt may take, or a slow target could
+// never prove itself.
+Duration trial_time(const Engines& engines, const Call& call, TargetIndex target, Instant now) {
+  const engine::Health& health = engines.targets[target].health;
+  const engine::Latency& times =
+      call.request.facts.stream ? health.first_token() : health.reply_time();
+  const auto p99 = times.quantile(0.99, now);
+  return p99 ? std::max(kShortestTrial, *p99 * 3) : Duration::max();
 }
 
 void count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex target,
@@ -69,6 +82,8 @@ Duration attempt_limit(const Engines& engines, const Call& call, const Survey& s
   Duration floor = kLongestUnhurried;
   if (auto usual = usual_time(engines, survey, survey.candidates[candidate].target, now))
     floor = std::max(floor, *usual * 3);
+  if (survey.candidates[candidate].on_trial)
+    floor = std::min(floor, trial_time(engines, call, survey.candidates[candidate].target, now));
   // What is left for the other must be of use to it, else this one may take it all.
   const Duration limit = std::min(left / 2, floor);
   return left - limit < kMinUseful ? left : limit;
@@ -89,8 +104,9 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   const Duration limit = attempt_limit(engines, call, survey, index, now);
   out.limit = now + limit;
   count_extra(engines, call, index, candidate.target, now);
-  // A stream is limited from event to event: its permit is good for as long as it may go on.
-  const Duration lasts = call.request.facts.stream ? remaining(call.deadline, now) : limit;
+  // A trial has that long to show life; a stream's then lasts as long as the stream (streamed()).
+  const Duration lasts =
+      std::max(kShortestTrial, std::min(limit, trial_time(engines, call, candidate.target, now)));
   auto permit = target.breaker.admit(lasts + kPermitSlack, now);
   assert(permit && "the survey of this instant said that the breaker would admit");
   out.permit = *permit;

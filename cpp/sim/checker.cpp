@@ -91,10 +91,14 @@ void Checker::send(const relay::Send& send, const Exchange& exchange, Instant no
   call.last_key = send.key;
   Ask ask{send.call, send.target, send.key, exchange, send.max_output_tokens.has_value()};
   const auto& breaker = simulator_->relay().engines().targets[send.target].breaker;
-  ask.trial = breaker.state() == engine::Breaker::State::half_open;
-  if (ask.trial) {
+  if (breaker.state() == engine::Breaker::State::half_open) {
+    ask.trial = now;
+    std::vector<Instant>& trials = trials_[send.target];
+    trials.push_back(now);
+    const auto count = std::count_if(trials.begin(), trials.end(),
+                                     [&](Instant began) { return began + kTrialCounts > now; });
     check(
-        ++trials_[send.target] <= config_->breaker.half_open_in_flight, "C1",
+        count <= config_->breaker.half_open_in_flight, "C1",
         [&] { return "too many trials at " + config_->targets[send.target].name; }, now);
   }
   asks_.emplace(send.attempt, std::move(ask));
@@ -192,7 +196,9 @@ void Checker::sent(AttemptId attempt, Instant) {
 }
 
 void Checker::forget(const Ask& ask) {
-  if (ask.trial) --trials_[ask.target];
+  if (!ask.trial) return;
+  std::vector<Instant>& trials = trials_[ask.target];
+  trials.erase(std::find(trials.begin(), trials.end(), *ask.trial));
 }
 
 void Checker::finished(AttemptId attempt, const Exchange& exchange, const Body& reply,

@@ -57,6 +57,8 @@ class Checker {
  private:
   static constexpr size_t kViolationsKept = 20;
   static constexpr Duration kAnswerSlack = milliseconds(100);
+  // A trial that has shown nothing for so long may be given up: it does not count any more.
+  static constexpr Duration kTrialCounts = seconds(10);
 
   struct Ask {  // one attempt, as the wire saw it
     CallId call = 0;
@@ -64,7 +66,7 @@ class Checker {
     std::optional<KeyIndex> key;
     Exchange exchange;
     bool clamped = false;
-    bool trial = false;  // of a half-open breaker
+    std::optional<Instant> trial;  // of a half-open breaker, since when
     bool sent = false;
   };
   struct Watched {  // one call
@@ -134,7 +136,7 @@ class Checker {
   std::set<std::pair<Instant, CallId>> deadlines_;
   std::unordered_map<AttemptId, Ask> asks_;
   std::vector<Load> targets_;
-  std::vector<int> trials_;  // in flight, per target
+  std::vector<std::vector<Instant>> trials_;  // in flight, per target: when they began
   CacheBooks cache_;
   StreamBooks streams_;
   std::vector<Load> routes_;

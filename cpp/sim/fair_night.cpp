@@ -44,6 +44,8 @@ Phase broken_from(Random& random, Instant at) {
   phase.endings[Ending::whole] = static_cast<uint32_t>(random.below(300));
   for (uint64_t i = 0, kinds = 1 + random.below(4); i < kinds; ++i)
     phase.endings.weight[random.below(kEndingCount)] += 1 + static_cast<uint32_t>(random.below(60));
+  // An error event may say that the quota is spent: as rare as the other way to say so.
+  if (!random.chance(1, 8)) phase.endings[Ending::error_event] = 0;
   return phase;
 }
 

@@ -13,6 +13,8 @@ namespace {
 bool spoils_keys(const Phase& phase) {
   constexpr Fault kSaidOfKeys[] = {Fault::throttled_bare, Fault::quota, Fault::unauthorized,
                                    Fault::forbidden, Fault::no_such_model};
+  // An error in the middle of a stream can be of that kind as well.
+  if (phase.endings.weight[static_cast<size_t>(Ending::error_event)] > 0) return true;
   return std::any_of(std::begin(kSaidOfKeys), std::end(kSaidOfKeys),
                      [&](Fault fault) { return phase.mix.weight[static_cast<size_t>(fault)] > 0; });
 }

@@ -240,7 +240,7 @@ TEST(Breaker, WithNoPermitOutHalfOpenStays) {
   EXPECT_TRUE(breaker.would_admit(Instant::never() - seconds(100)));
 }
 
-TEST(Breaker, ALeaseThatRunsOutIsAFailure) {
+TEST(Breaker, ALeaseThatRunsOutOpensItForTheFirstWaitAgain) {
   Breaker breaker = opened();
   auto permit = breaker.admit(seconds(2), at_ms(5'000));
   EXPECT_EQ(breaker.wake_at(), at_ms(7'000));
@@ -248,11 +248,25 @@ TEST(Breaker, ALeaseThatRunsOutIsAFailure) {
   EXPECT_EQ(breaker.state(), State::half_open);
   breaker.expire(at_ms(7'000));
   EXPECT_EQ(breaker.state(), State::open);
-  EXPECT_EQ(breaker.open_until(), at_ms(17'000));
+  EXPECT_EQ(breaker.open_until(), at_ms(12'000));  // 5 s, not 10
   EXPECT_EQ(breaker.trials_in_flight(), 0);
   breaker.settle(*permit, Effect::success, false, at_ms(7'001));  // too late to matter
   EXPECT_EQ(breaker.state(), State::open);
   EXPECT_EQ(breaker.permits_given(), breaker.permits_returned());
+}
+
+TEST(Breaker, ATrialThatShowsLifeMayLastLonger) {
+  Breaker breaker = opened();
+  auto permit = breaker.admit(seconds(2), at_ms(5'000));
+  breaker.extend(*permit, at_ms(60'000));
+  breaker.extend(*permit, at_ms(30'000));  // never shorter
+  breaker.expire(at_ms(59'999));
+  EXPECT_EQ(breaker.state(), State::half_open);
+  breaker.settle(*permit, Effect::success, false, at_ms(59'999));
+  breaker.extend(*permit, at_ms(100'000));  // over: nothing happens
+  EXPECT_EQ(breaker.wake_at(), Instant::never());
+  pass_many(breaker, 2, Effect::success, at_ms(60'000));
+  EXPECT_EQ(breaker.state(), State::closed);
 }
 
 TEST(Breaker, ATrialThatReturnsAfterItsLeaseHasFailedThoughNobodyLooked) {
@@ -356,7 +370,7 @@ TEST(Breaker, SeveralLeasesRunningOutAreOneFailure) {
   Breaker breaker = opened(settings);
   for (int i = 0; i < 3; ++i) ASSERT_TRUE(breaker.admit(seconds(1), at_ms(5'000)));
   breaker.expire(at_ms(6'000));
-  EXPECT_EQ(breaker.open_until(), at_ms(16'000));  // k is 2, not 4
+  EXPECT_EQ(breaker.open_until(), at_ms(11'000));
   EXPECT_EQ(breaker.permits_given(), breaker.permits_returned());
 }
 

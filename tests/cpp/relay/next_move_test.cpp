@@ -70,6 +70,14 @@ const std::vector<Row> kTable = {
        s.attempts_here = 3;
      },
      Kind::here, milliseconds(100)},
+    {"transient, the last send", Class::transient, [](Situation& s) { s.sends_left = 1; },
+     Kind::elsewhere},
+    {"transient, the last send, alone", Class::transient,
+     [](Situation& s) {
+       alone(s);
+       s.sends_left = 1;
+     },
+     Kind::here, milliseconds(25)},
     {"transient, its breaker opened", Class::transient, not_here, Kind::elsewhere},
     {"transient, not here, only failed ones elsewhere", Class::transient,
      [](Situation& s) {
@@ -112,6 +120,19 @@ const std::vector<Row> kTable = {
     // Throttled: another key, the same model elsewhere, patience, another target.
     {"throttled, another key", Class::throttled_key,
      [](Situation& s) { s.other_key_now = s.elsewhere_same_model = true; }, Kind::here},
+    {"throttled twice, a third key", Class::throttled_key,
+     [](Situation& s) {
+       s.other_key_now = true;
+       s.attempts_here = 2;
+     },
+     Kind::elsewhere},
+    {"throttled twice, a third key, only failed ones elsewhere", Class::throttled_key,
+     [](Situation& s) {
+       only_failed_ones_elsewhere(s);
+       s.other_key_now = true;
+       s.attempts_here = 2;
+     },
+     Kind::here},
     {"throttled, the same model elsewhere", Class::throttled_key,
      [](Situation& s) {
        s.elsewhere_same_model = true;

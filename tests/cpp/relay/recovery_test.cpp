@@ -165,6 +165,54 @@ TEST(Recovery, AllOpenFailsFastWithTheEarliestReturn) {
   EXPECT_EQ(d.tries.size(), before);
 }
 
+// Both open, both half-open by themselves, and the trial of each under way.
+Driven both_on_trial(Config config) {
+  config.health_check.interval = Duration::zero();
+  Driven d(config);
+  while (d.breaker(kNear) != State::open || d.breaker(kFar) != State::open) {
+    d.ask();
+    while (!d.answer) d.fail(500);
+  }
+  d.wait(seconds(15));
+  for (int i = 0; i < 2; ++i) {
+    d.ask();
+    d.feed(Sent{d.send().attempt});
+  }
+  EXPECT_EQ(d.breaker(kNear), State::half_open);
+  EXPECT_EQ(d.breaker(kFar), State::half_open);
+  return d;
+}
+
+TEST(Recovery, WithNobodyElseARequestWaitsForTheTrialOfAnother) {
+  Driven d = both_on_trial(checked());
+  const AttemptId trial = d.last_send->attempt;
+  d.ask();
+  EXPECT_FALSE(d.answer) << "somebody finds out right now";
+  d.wait(seconds(5));
+  EXPECT_FALSE(d.last_send) << "one at a time";
+  Outcome good;
+  good.status = 200;
+  good.usage = Usage{.in = 20, .out = 10};
+  d.feed(Finished{.attempt = trial, .outcome = good});
+  d.answer.reset();
+  d.succeed();
+  ASSERT_TRUE(d.answer);
+  EXPECT_EQ(d.answer->status, 200);
+}
+
+TEST(Recovery, ARequestWaitsForATrialHalfOfItsTimeAtMost) {
+  Driven d = both_on_trial(checked());
+  Request request = d.request();
+  request.timeout = seconds(20);
+  const Instant asked = d.now;
+  d.ask(request);
+  while (!d.answer && d.now < asked + seconds(20)) d.wait(milliseconds(100));
+  ASSERT_TRUE(d.answer);
+  EXPECT_EQ(d.answer->status, 503);
+  EXPECT_LE(d.now - asked, seconds(10) + milliseconds(100));
+  EXPECT_GT(d.now - asked, seconds(8));
+}
+
 // ---- active checks ----
 
 void answer_check(Driven& d, ProviderIndex provider, bool reachable, int status) {
