@@ -66,6 +66,7 @@ Conductor::Conductor(io::Loop& loop, const DriverPlan& plan, relay::Relay& relay
       wall_timer_(loop, [this](Instant now) { tell_wall_clock(now); }) {}
 
 void Conductor::begin() {
+  relay_.time_decisions(&io::now);
   tell_wall_clock(io::now());
 }
 

@@ -48,8 +48,7 @@ void Life::begin(Call& call) {
   call.trace->stream = call.request.facts.stream;
   call.trace->tokens_in_estimate = call.request.facts.input_tokens_estimate;
   call.trace->max_tokens = call.request.facts.max_output_tokens;
-  if (!engines_.config->request_log_path.empty())
-    call.trace->tags = call.request.tags.substr(0, kTagsBytesMax);
+  if (!engines_.config->request_log_path.empty()) call.trace->tags = log_tags(call.request);
   call.trace->began = now_;
   if (auto refusal = find_accounts(engines_, call))
     return run(call, answer(call, std::move(*refusal)));

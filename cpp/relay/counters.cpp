@@ -42,6 +42,12 @@ Counters::Place Counters::account(std::string_view name) {
       [&] { return Account{std::string(name)}; });
 }
 
+Counters::Place Counters::policy(std::string_view id) {
+  return place_in(
+      policies, [&](const Policy& p) { return p.id == id; },
+      [&] { return Policy{std::string(id)}; });
+}
+
 void Counters::render_requests(Exposition& out) const {
   out.family("keel_requests_total", "counter",
              "Requests answered, by route (empty: refused before one was found) and outcome.");
@@ -103,6 +109,9 @@ void Counters::render_totals(Exposition& out) const {
   out.family("keel_policy_errors_total", "counter",
              "Answers of a policy that could not be used, so that the default was.");
   for (const auto& [policy, count] : policy_errors) out.sample({{"policy", policy}}, count);
+  out.family("keel_policy_decision_seconds", "histogram",
+             "What a policy took for one answer: an order, a price, advice, a lifetime.");
+  for (const Policy& policy : policies) policy.decision.render(out, {{"policy", policy.id}});
 }
 
 void Counters::render(Exposition& out) const {

@@ -47,11 +47,16 @@ struct Counters {
     bool limited = false;  // has, or had, a limit that could refuse
     uint64_t rate_limited = 0;
   };
+  struct Policy {
+    std::string id;
+    Histogram decision{kDecisionEdges_s};
+  };
   using Place = uint32_t;  // in one of the lists below; never moves
 
   std::vector<Route> routes;
   std::vector<Target> targets;
   std::vector<Account> accounts;
+  std::vector<Policy> policies;                           // those whose decisions are timed
   std::map<std::pair<Place, Place>, uint64_t> failovers;  // between targets
   std::array<uint64_t, kCacheResults.size()> cache{};
   bool caches = false;  // some route has, or had, a cache
@@ -66,6 +71,7 @@ struct Counters {
   Place route(std::string_view name);
   Place target(std::string_view provider, std::string_view model);
   Place account(std::string_view name);
+  Place policy(std::string_view id);
 
   void render(Exposition& out) const;
 

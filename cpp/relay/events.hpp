@@ -37,7 +37,7 @@ struct Request {
   Duration max_age = Duration::max();  // no older answer than this
   std::string cache_namespace;         // answers are shared within one only
   bool no_downgrade = false;
-  std::string tags;  // the client's own words for the request log; see kTagsBytesMax
+  std::string tags;  // of the client's head, for the request log (wire/tags)
   // What the client's head says to the provider, by the allow-list of CONVENTIONS.md; kept for
   // every attempt.
   std::shared_ptr<const Fields> forward;

@@ -21,6 +21,10 @@ inline constexpr std::array<double, 19> kLatencyEdges_s = {
 inline constexpr std::array<double, 13> kOverheadEdges_s = {
     0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001,
     0.0025,  0.005,    0.01,    0.025,  0.05,    0.1};
+// What a policy takes to decide: 100 ns for a sum, a microsecond over a few candidates, more where
+// something is wrong with it.
+inline constexpr std::array<double, 10> kDecisionEdges_s = {
+    0.00000025, 0.0000005, 0.000001, 0.0000025, 0.000005, 0.00001, 0.00005, 0.00025, 0.001, 0.01};
 
 class Histogram {
  public:

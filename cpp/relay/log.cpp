@@ -3,6 +3,7 @@
 #include "relay/json_object.hpp"
 #include "relay/metrics.hpp"
 #include "wire/canonical.hpp"
+#include "wire/tags.hpp"
 
 namespace keel::relay {
 
@@ -18,7 +19,8 @@ std::string request_log_line(const Answer& answer, const Trace& trace, int64_t b
   out.number("http_status", answer.status).ms("total_ms", elapsed(trace.began, trace.ended));
   out.ms_between("ttft_ms", trace.began, trace.first_token);
   out.number("cost_nano_usd", answer.cost.value).text_or_null("downgraded", answer.downgraded);
-  out.text_or_null("identity", trace.identity).text_or_null("tags", trace.tags);
+  out.text_or_null("identity", trace.identity);
+  out.raw("tags", trace.tags.empty() ? "null" : std::string_view(trace.tags));
   return out.raw("attempts", trace.attempts_json()).take();
 }
 
@@ -34,6 +36,10 @@ std::string log_identity(const Request& request, const Body& canonical) {
   return wire::identity_of(request.tenant, request.facts.operation, request.facts.model, form)
       .hex()
       .substr(0, 32);
+}
+
+std::string log_tags(const Request& request) {
+  return wire::tags_json(request.tags, request.facts, request.body.view());
 }
 
 LogLevel level_of(Notice::Kind kind) {

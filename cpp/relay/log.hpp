@@ -13,9 +13,6 @@
 
 namespace keel::relay {
 
-// Of a client's tags that are kept; what is beyond is cut off.
-inline constexpr size_t kTagsBytesMax = 1024;
-
 // The request log's line (CONVENTIONS, "Request log", v 1). `trace` is the answer's own;
 // `began_unix_ns` is the wall clock at the request's arrival. What does not apply is null.
 std::string request_log_line(const Answer& answer, const Trace& trace, int64_t began_unix_ns);
@@ -24,6 +21,9 @@ std::string request_log_line(const Answer& answer, const Trace& trace, int64_t b
 // for requests that ask the same. Empty if the request has no canonical form. `canonical` is used
 // if it is there.
 std::string log_identity(const Request& request, const Body& canonical);
+
+// The client's tags, an object of strings (wire/tags): of its head, its `metadata` and its `user`.
+std::string log_tags(const Request& request);
 
 // How loud a notice is: log it if this is at least the configured level.
 LogLevel level_of(Notice::Kind kind);

@@ -102,6 +102,12 @@ void Metrics::policy_error(std::string_view id) {
   ++found->second;
 }
 
+std::function<void(Duration)> Metrics::decisions_of(std::string_view id) {
+  return [counters = counters_, place = counters_->policy(id)](Duration took) {
+    counters->policies[place].decision.add(took);
+  };
+}
+
 std::string Metrics::render(const Engines& engines, Instant now) const {
   Exposition out;
   out.family("keel_build_info", "gauge", "1; the version is the label.");

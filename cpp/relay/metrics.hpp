@@ -9,6 +9,7 @@
 #include "relay/trace.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -48,6 +49,8 @@ class Metrics {
   void cache(std::string_view result);
   void breaker_transition(TargetIndex target) { ++of(target).transitions; }
   void policy_error(std::string_view id);
+  // Counts one decision of that policy; to be asked for after any join().
+  std::function<void(Duration)> decisions_of(std::string_view id);
   void rate_limited(AccountIndex account) {
     ++counters_->accounts[accounts_[account]].rate_limited;
   }

@@ -1,6 +1,7 @@
 #include "relay/policy_set.hpp"
 
 #include "policy/registry.hpp"
+#include "relay/metrics.hpp"
 
 #include <utility>
 
@@ -51,6 +52,17 @@ PolicyLoad load_policies(const Config& config, policy::Registry& registry) {
     out.policies.push_back(std::move(policies));
   }
   return out;
+}
+
+void time_decisions(RoutePolicies& policies, policy::Clock clock, Metrics& metrics) {
+  auto time = [&](auto& policy) {
+    if (!policy) return;
+    auto took = metrics.decisions_of(policy->description().id);
+    policy = policy::timed(std::move(policy), clock, std::move(took));
+  };
+  time(policies.routing);
+  time(policies.cost);
+  time(policies.ttl);
 }
 
 }  // namespace keel::relay

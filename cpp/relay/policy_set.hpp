@@ -3,7 +3,7 @@
 // path, before a relay exists.
 
 #include "base/result.hpp"
-#include "policy/policies.hpp"
+#include "policy/timed.hpp"
 #include "relay/config.hpp"
 
 #include <memory>
@@ -29,5 +29,9 @@ struct PolicyLoad {
   std::vector<Error> problems;
 };
 PolicyLoad load_policies(const Config& config, policy::Registry& registry);
+
+class Metrics;
+// From now on every decision of these policies is timed and counted under its policy's id.
+void time_decisions(RoutePolicies& policies, policy::Clock clock, Metrics& metrics);
 
 }  // namespace keel::relay

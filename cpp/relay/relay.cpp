@@ -18,6 +18,11 @@ void Relay::handle(Event event, Instant now, Actions& actions) {
   std::visit([&](auto& e) { on(e, actions); }, event);
 }
 
+void Relay::time_decisions(policy::Clock clock) {
+  for (RouteEngines& route : engines_.routes)
+    relay::time_decisions(route.policies, clock, engines_.metrics);
+}
+
 Instant Relay::wake_at() const {
   return engines_.due.next();
 }

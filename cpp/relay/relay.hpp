@@ -42,6 +42,9 @@ class Relay {
   }
   // What answering cost beside waiting for providers, measured by whoever has a clock.
   void note_overhead(Duration overhead) { engines_.metrics.overhead(overhead); }
+  // Policies' decisions are timed by that clock and change by nothing. Once, after any take_over();
+  // who drives without a clock leaves it.
+  void time_decisions(policy::Clock clock);
   const Engines& engines() const { return engines_; }
   size_t open_calls() const { return calls_.size(); }
   // The call's state while it is open: what the simulator's invariants look at.

@@ -65,7 +65,7 @@ struct Trace {
   std::optional<Duration> allowed;    // from its begin to its deadline; nothing: refused before
   std::string cache;                  // hit, miss, bypass or joined; empty: never looked
   std::string identity;               // only with a request log: log_identity's
-  std::string tags;                   // as the client gave them; only with a request log
+  std::string tags;                   // a JSON object or empty; only with a request log
   Instant began;
   std::optional<Instant> first_token;  // of a stream: when its first content was delivered
   Instant ended;

@@ -40,8 +40,8 @@ FactsReader::Handler FactsReader::handler_of(std::string_view key, Operation ope
   };
   static constexpr Entry always[] = {
       {"model", &FactsReader::model},
-      {"user", &FactsReader::no_prompt_text},
-      {"metadata", &FactsReader::no_prompt_text},
+      {"user", &FactsReader::user},
+      {"metadata", &FactsReader::metadata},
       {"safety_identifier", &FactsReader::no_prompt_text},
       {"prompt_cache_key", &FactsReader::no_prompt_text},
       {"service_tier", &FactsReader::no_prompt_text},

@@ -70,6 +70,10 @@ struct Facts {
 
   // The first message's content (of completions: the prompt) with its quotes, if it is a string.
   Span first_message_text;
+
+  // What the request log takes for tags (see tags.hpp); empty if absent.
+  Span user_value;
+  Span metadata_value;
 };
 
 inline constexpr int kDepthMax = 64;                        // nesting of a request body

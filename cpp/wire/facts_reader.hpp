@@ -45,6 +45,8 @@ class FactsReader {
   void provider_acts() { facts_.side_effects |= prompt_.is_set(); }
   void continue_final() { facts_.continue_final_value = passed_over(); }
   void generation_prompt() { facts_.generation_prompt_value = passed_over(); }
+  void user() { facts_.user_value = passed_over(); }
+  void metadata() { facts_.metadata_value = passed_over(); }
   void no_prompt_text() { prompt_.pass_over(); }
   void models() { names(read_models(cursor_, facts_.fallbacks)); }
   void fallbacks() { names(read_fallbacks(cursor_, facts_.fallbacks)); }

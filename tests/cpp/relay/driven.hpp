@@ -167,6 +167,7 @@ class Driven {
     relay_.take_over(before.relay_, now);
   }
 
+  void time_decisions(policy::Clock clock) { relay_.time_decisions(clock); }
   std::string metrics() const { return relay_.metrics(now); }
   std::string log_line() const {
     return request_log_line(*answer, *answer->trace, kUnixNs + answer->trace->began.ns);

@@ -128,15 +128,16 @@ TEST(RequestLog, ARefusalBeforeARouteHasNoneAndNoDeadline) {
   EXPECT_EQ(line["attempts"], json::array());
 }
 
-TEST(RequestLog, TagsAreTheClientsOwnWordsCutToALength) {
+TEST(RequestLog, TagsAreTheClientsOwnWordsOfItsHeadAndItsBody) {
   Driven driven(logging_config());
-  Request request = driven.request();
-  request.tags = "team=a \"b\"\n" + std::string(2 * kTagsBytesMax, 'x');
+  Request request =
+      Driven::with_body(R"({"model":"main","user":"u-1","metadata":{"team":"b","job":"night"},)"
+                        R"("messages":[{"role":"user","content":"a prompt"}]})");
+  request.tags = "team=a \"b\"";
   driven.ask(request);
   driven.succeed();
   const json line = line_of(driven);
-  EXPECT_EQ(line["tags"].get<std::string>().size(), kTagsBytesMax);
-  EXPECT_EQ(line["tags"].get<std::string>().substr(0, 11), "team=a \"b\"\n");
+  EXPECT_EQ(line["tags"], json({{"team", "a \"b\""}, {"job", "night"}, {"user", "u-1"}}));
   Driven without;  // no log: not kept
   without.ask(request);
   without.succeed();

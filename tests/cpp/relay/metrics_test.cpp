@@ -1,6 +1,7 @@
 #include "relay/metrics.hpp"
 
 #include "relay/driven.hpp"
+#include "relay/fake_policies.hpp"
 #include "relay/prometheus.hpp"
 
 #include <gtest/gtest.h>
@@ -48,10 +49,11 @@ TEST(Metrics, ARelayThatDidNothingShowsEveryFamilyAndZeros) {
                            "keel_key_up",
                            "keel_rate_limited_total",
                            "keel_policy_errors_total",
+                           "keel_policy_decision_seconds",
                            "keel_in_flight",
                            "keel_build_info"})
     EXPECT_TRUE(page.has(name)) << name;
-  EXPECT_EQ(page.families.size(), 25u);
+  EXPECT_EQ(page.families.size(), 26u);
   EXPECT_EQ(page.value("keel_requests_total", {{"route", "main"}, {"outcome", "ok"}}), "0");
   EXPECT_EQ(page.value("keel_attempts_total", with(kFar, "verdict", "key_dead")), "0");
   EXPECT_EQ(page.value("keel_request_duration_seconds_count", {{"route", "main"}}), "0");
@@ -257,6 +259,51 @@ TEST(Metrics, FirstTokensAndOverheadAreWhatTheyAreToldToBe) {
   EXPECT_EQ(page.value("keel_overhead_seconds_bucket", {{"le", "2.5e-05"}}), "1");
   EXPECT_EQ(page.value("keel_overhead_seconds_bucket", {{"le", "5e-05"}}), "2");
   EXPECT_EQ(page.value("keel_overhead_seconds_sum", {}), "4.2e-05");
+}
+
+// Every look at it is 2 us later than the one before.
+Instant ticking() {
+  static Instant now;
+  return now = now + microseconds(2);
+}
+
+PolicySet policies_of_main() {
+  PolicySet set(1);
+  set[0].routing = std::make_unique<FailingRouting>();
+  set[0].cost = std::make_unique<FakeCost>(std::vector<uint32_t>{1});
+  return set;
+}
+
+TEST(Metrics, DecisionsOfAPolicyAreTimedWhereADriverHasAClockAndChangeByNothing) {
+  Driven timed(small_config(), policies_of_main()), untimed(small_config(), policies_of_main());
+  timed.time_decisions(&ticking);
+  for (Driven* driven : {&timed, &untimed}) {
+    driven->ask();
+    driven->succeed();
+  }
+  EXPECT_EQ(timed.answer->trace->explain(), untimed.answer->trace->explain());
+  const Page page = page_of(timed);
+  const char* const name = "keel_policy_decision_seconds";
+  const LabelMap routing = {{"policy", "failing"}}, cost = {{"policy", "fake_cost"}};
+  EXPECT_EQ(page.value(std::string(name) + "_count", routing), "1");
+  EXPECT_EQ(page.value(std::string(name) + "_sum", routing), "2e-06");
+  EXPECT_EQ(page.value(std::string(name) + "_bucket", with(routing, "le", "1e-06")), "0");
+  EXPECT_EQ(page.value(std::string(name) + "_bucket", with(routing, "le", "2.5e-06")), "1");
+  EXPECT_NE(page.value(std::string(name) + "_count", cost), "0");  // prices and advice
+  EXPECT_EQ(page.value("keel_policy_errors_total", routing), "1");
+  EXPECT_TRUE(page_of(untimed).has(name));
+  EXPECT_FALSE(page_of(untimed).value(std::string(name) + "_count", routing));
+}
+
+TEST(Metrics, DecisionsAreCountedOnThroughAReload) {
+  Driven before(small_config(), policies_of_main()), after(small_config(), policies_of_main());
+  before.time_decisions(&ticking);
+  before.ask();
+  after.follow(before);
+  after.time_decisions(&ticking);
+  after.ask();
+  EXPECT_EQ(page_of(after).value("keel_policy_decision_seconds_count", {{"policy", "failing"}}),
+            "2");
 }
 
 TEST(Metrics, EveryOutcomeOfTheConventionsIsThereFromTheStart) {
