@@ -1,7 +1,8 @@
-// downgrade: list prices, and from the budget's alert share on (or always) cheaper models instead
-// of dear ones. `mapping` says what may stand in for what: a model or a target (provider/model), or
-// what the client asked for, to one or more models or targets, tried in order, each followed by its
-// own stand-ins. None that costs more is ever advised.
+// downgrade: list prices, and from the budget's tier "cheaper" on (its alert share, unless it says
+// otherwise), or always, cheaper models instead of dear ones. `mapping` says what may stand in for
+// what: a model or a target (provider/model), or what the client asked for, to one or more models
+// or targets, tried in order, each followed by its own stand-ins. None that costs more is ever
+// advised.
 
 #include <keel/policy.hpp>
 
@@ -11,7 +12,7 @@ namespace {
 
 constexpr keel_setting_spec kSettings[] = {
     required(map_of(text_setting("mapping", "", "stand-ins by model or target, tried in order"))),
-    boolean_setting("always", false, "do not wait for the budget's alert share"),
+    boolean_setting("always", false, "do not wait for the budget's tier \"cheaper\""),
 };
 
 using Names = std::vector<std::string>;

@@ -30,6 +30,9 @@ ReserveTuple reserve(Budget& budget, const Accounts& accounts, int64_t amount_na
   return {hold, refusal.account, refusal.left.value};
 }
 
+// in, cached, cache_write, out, reasoning
+using TokensTuple = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t>;
+
 void bind_budget(py::module_& m) {
   py::native_enum<BudgetWindow>(m, "BudgetWindow", "enum.Enum")
       .value("minute", BudgetWindow::minute)
@@ -57,10 +60,11 @@ void bind_budget(py::module_& m) {
            py::arg("lease_until_ns"), py::arg("unix_ns"))
       .def(
           "settle",
-          [](Budget& b, uint64_t hold, int64_t actual_nano_usd) {
-            return b.settle(hold, {actual_nano_usd});
+          [](Budget& b, uint64_t hold, int64_t actual_nano_usd, const TokensTuple& used) {
+            const auto [in, cached, cache_write, out, reasoning] = used;
+            return b.settle(hold, {actual_nano_usd}, {in, cached, cache_write, out, reasoning});
           },
-          py::arg("hold"), py::arg("actual_nano_usd"))
+          py::arg("hold"), py::arg("actual_nano_usd"), py::arg("used"))
       .def("release", &Budget::release, py::arg("hold"))
       .def("assume", &Budget::assume, py::arg("hold"))
       .def(
@@ -77,6 +81,13 @@ void bind_budget(py::module_& m) {
           [](const Budget& b, AccountIndex account, int64_t unix_ns) {
             const Budget::Totals t = b.totals(account, unix_ns);
             return std::tuple(t.posted.value, t.held.value, t.overrun.value, t.assumed.value);
+          },
+          py::arg("account"), py::arg("unix_ns"))
+      .def(
+          "used",
+          [](const Budget& b, AccountIndex account, int64_t unix_ns) -> TokensTuple {
+            const Usage used = b.totals(account, unix_ns).used;
+            return {used.in, used.cached, used.cache_write, used.out, used.reasoning};
           },
           py::arg("account"), py::arg("unix_ns"));
 }

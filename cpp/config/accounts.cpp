@@ -2,10 +2,47 @@
 #include "config/values.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace keel::relay {
 
 namespace {
+
+constexpr std::string_view kTiersWanted =
+    "shares in percent with a word each, such as {80: cheaper, 95: cache_only, 100: refuse}";
+
+std::optional<int> percent_named(const Section::Entry& entry, const Value& tiers) {
+  int percent = 0;
+  const char* end = entry.name.data() + entry.name.size();
+  const auto [rest, error] = std::from_chars(entry.name.data(), end, percent);
+  if (error == std::errc() && rest == end && percent >= 1 && percent <= 100) return percent;
+  tiers.reading().problem(entry.line, tiers.path(),
+                          "found " + quoted(entry.name) +
+                              " as a share of the budget, wanted a whole number of percent from 1 "
+                              "to 100");
+  return std::nullopt;
+}
+
+// Of `tiers`: each word once, at a higher share than the one before it.
+void read_tiers(const Value& value, BudgetTiers& tiers) {
+  if (!value.is_map()) return value.wanted(kTiersWanted);
+  std::optional<int> refuse;
+  Section section(value);
+  for (const Section::Entry& entry : section.entries()) {
+    const auto percent = percent_named(entry, value);
+    const auto word = entry.value.choice({"cheaper", "cache_only", "refuse"});
+    if (!percent || !word) continue;
+    std::optional<int>& place = *word == 0 ? tiers.cheaper : *word == 1 ? tiers.cache_only : refuse;
+    if (place) entry.value.problem("this word stands at " + std::to_string(*place) + " already");
+    place = percent;
+    if (*word == 2 && *percent != 100)
+      entry.value.problem("found refuse at " + entry.name +
+                          ", wanted it at 100: a budget that ends earlier is a smaller usd");
+  }
+  if (tiers.cheaper && tiers.cache_only && *tiers.cheaper > *tiers.cache_only)
+    value.problem("found cache_only at " + std::to_string(*tiers.cache_only) + " and cheaper at " +
+                  std::to_string(*tiers.cheaper) + ", wanted cheaper to come first");
+}
 
 // `mapping`: where a downgrade mapping may stand (the relay's budget), else null.
 void read_budget(const Value& value, AccountConfig& account, std::vector<Mapping>* mapping) {
@@ -23,6 +60,10 @@ void read_budget(const Value& value, AccountConfig& account, std::vector<Mapping
   section.read("alert_percent", settings.alert_percent, 1, 100);
   if (mapping != nullptr) {
     if (auto downgrade = section.get("downgrade")) *mapping = read_mapping(*downgrade);
+  }
+  if (auto tiers = section.get("tiers")) {
+    read_tiers(*tiers, account.tiers);
+    if (!amount) tiers->problem("found tiers without usd, wanted the budget they are shares of");
   }
   section.finish();
   if (mapping != nullptr && !amount && mapping->empty()) {

@@ -238,10 +238,23 @@ void write_route(Page& page, const RouteConfig& route, const Config& config) {
   page.close();
 }
 
-void write_budget(Page& page, const engine::AccountSettings& budget) {
+// Who reads it back has `cheaper` from alert_percent and `refuse` at 100, said or not.
+std::string tiers_text(const AccountConfig& account) {
+  std::map<int, std::string> words{{100, "refuse"}};
+  words[account.tiers.cheaper.value_or(account.budget->alert_percent)] = "cheaper";
+  if (account.tiers.cache_only) words[*account.tiers.cache_only] = "cache_only";
+  std::string out;
+  for (const auto& [percent, word] : words)
+    out += (out.empty() ? "{" : ", ") + std::to_string(percent) + ": " + word;
+  return out + "}";
+}
+
+void write_budget(Page& page, const AccountConfig& account) {
+  const engine::AccountSettings& budget = *account.budget;
   page.put("usd", to_usd_text(budget.limit));
   page.put("window", std::string(name_of(budget.window)));
-  page.put("alert_percent", std::to_string(budget.alert_percent));
+  page.put("alert_percent", std::to_string(budget.alert_percent), "of what is spent: a notice");
+  page.put("tiers", tiers_text(account), "of what is spent or held: what may still be sent");
 }
 
 void write_relay_account(Page& page, const Config& config) {
@@ -250,7 +263,7 @@ void write_relay_account(Page& page, const Config& config) {
   if (!relay.budget && config.mapping.empty()) return;
   page.open("budgets");
   page.open("relay");
-  if (relay.budget) write_budget(page, *relay.budget);
+  if (relay.budget) write_budget(page, relay);
   if (!config.mapping.empty()) {
     page.open("downgrade");
     for (const auto& [from, to] : config.mapping) page.put(from, yaml_word(to));
@@ -270,7 +283,7 @@ void write_tenant(Page& page, const AccountConfig& tenant, const Config& config)
   write_limits(page, tenant.limits);
   if (tenant.budget) {
     page.open("budget");
-    write_budget(page, *tenant.budget);
+    write_budget(page, tenant);
     page.close();
   }
   bool child = tenant.parent && *tenant.parent != 0;

@@ -110,10 +110,7 @@ Budget::Window& Budget::open_window(Account& account, int64_t number) {
 }
 
 NanoUsd Budget::left(AccountIndex account, int64_t unix_ns) const {
-  Totals now = totals(account, unix_ns);
-  __int128 free = __int128{accounts_[account].settings.limit.value} - now.posted.value -
-                  now.overrun.value - now.held.value;
-  return {detail::clamp_to_i64(std::max<__int128>(free, 0))};
+  return std::max(accounts_[account].settings.limit - committed(account, unix_ns), NanoUsd{0});
 }
 
 NanoUsd Budget::room(const std::vector<AccountIndex>& accounts, int64_t unix_ns) const {
@@ -152,14 +149,14 @@ std::optional<HoldId> Budget::reserve(const std::vector<AccountIndex>& accounts,
   return id;
 }
 
-bool Budget::settle(HoldId id, NanoUsd actual) {
+bool Budget::settle(HoldId id, NanoUsd actual, const Usage& used) {
   actual = std::max(actual, NanoUsd{0});
   Hold* hold = find(id);
   if (!hold || hold->state == HoldState::voided) return false;
   if (hold->state == HoldState::posted) return hold->actual == actual;
   bool first = hold->state == HoldState::held;
   hold->adjusted = !first;
-  resolve(*hold, HoldState::posted, actual);
+  resolve(*hold, HoldState::posted, actual, used);
   if (first) remember(id);
   return true;
 }
@@ -213,6 +210,11 @@ Budget::Totals Budget::totals(AccountIndex index, int64_t unix_ns) const {
   return known ? account.windows.back().totals : Totals{};
 }
 
+NanoUsd Budget::committed(AccountIndex account, int64_t unix_ns) const {
+  const Totals now = totals(account, unix_ns);
+  return now.posted + now.overrun + now.held;
+}
+
 double Budget::spent_share(AccountIndex account, int64_t unix_ns) const {
   NanoUsd limit = accounts_[account].settings.limit;
   if (limit.value <= 0) return 1;
@@ -225,9 +227,25 @@ Budget::Hold* Budget::find(HoldId id) {
   return found == holds_.end() ? nullptr : &found->second;
 }
 
+namespace {
+
+void add(int64_t& sum, int64_t more) {
+  sum = detail::clamp_to_i64(__int128{sum} + std::max<int64_t>(more, 0));
+}
+
+void add(Usage& sum, const Usage& more) {
+  add(sum.in, more.in);
+  add(sum.cached, more.cached);
+  add(sum.cache_write, more.cache_write);
+  add(sum.out, more.out);
+  add(sum.reasoning, more.reasoning);
+}
+
+}  // namespace
+
 // Moves the hold's money from where it stands (held, or posted as assumed) to where it belongs, in
 // the windows it was taken in. A window that is gone needs no correction any more.
-void Budget::resolve(Hold& hold, HoldState state, NanoUsd actual) {
+void Budget::resolve(Hold& hold, HoldState state, NanoUsd actual, const Usage& used) {
   bool first = hold.state == HoldState::held;
   NanoUsd within = std::min(actual, hold.amount);
   for (const Charge& charge : hold.charges) {
@@ -243,6 +261,7 @@ void Budget::resolve(Hold& hold, HoldState state, NanoUsd actual) {
     if (!first) totals.assumed -= hold.amount;
     totals.posted += within;
     totals.overrun += actual - within;
+    add(totals.used, used);
     if (state == HoldState::assumed) totals.assumed += within;
     if (first && --window->open == 0 && window + 1 != windows.end()) windows.erase(window);
   }

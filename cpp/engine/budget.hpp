@@ -48,6 +48,7 @@ class Budget {
     NanoUsd held;
     NanoUsd overrun;  // posted beyond the hold: the provider ignored max_tokens
     NanoUsd assumed;  // part of posted
+    Usage used;       // tokens: of what was settled with a count of them
   };
 
   // SEMANTICS A8: what a double still counts exactly, for ledgers kept in Redis.
@@ -73,8 +74,8 @@ class Budget {
   // Each returns false, and changes nothing, if the hold is unknown or was resolved otherwise
   // before. Repeating the same resolution (for settle: with the same sum) is true and changes
   // nothing. settle() after an assumption adjusts down to `actual`, once; a sum beyond the hold is
-  // an overrun there too. A negative `actual` counts as 0.
-  bool settle(HoldId hold, NanoUsd actual);
+  // an overrun there too. A negative `actual` counts as 0, and so does a negative count of tokens.
+  bool settle(HoldId hold, NanoUsd actual, const Usage& used = {});
   bool release(HoldId hold);  // VOID: only for what was never sent
   bool assume(HoldId hold);   // the full hold is posted, flagged
   // Assumes every hold whose lease has passed (lease_until <= now) and says how many.
@@ -84,8 +85,11 @@ class Budget {
   HoldState state(HoldId hold) const;
   NanoUsd amount(HoldId hold) const;
   Totals totals(AccountIndex account, int64_t unix_ns) const;
+  // Posted, overrun and held: what may be spent already. The limit goes by it, and whatever is a
+  // share of the limit and can be taken back.
+  NanoUsd committed(AccountIndex account, int64_t unix_ns) const;
   // posted and overrun over limit in the current window, in [0, 1+]; the share that raises the
-  // alert. 1 where the limit is 0.
+  // alert, which is told once and cannot be taken back. 1 where the limit is 0.
   double spent_share(AccountIndex account, int64_t unix_ns) const;
   int64_t open_holds() const { return open_; }
   // Over all windows: what was ever posted here (overruns and assumptions included), and how many
@@ -125,7 +129,7 @@ class Budget {
   static Window& open_window(Account& account, int64_t number);
   NanoUsd left(AccountIndex account, int64_t unix_ns) const;
   Hold* find(HoldId hold);
-  void resolve(Hold& hold, HoldState state, NanoUsd actual);
+  void resolve(Hold& hold, HoldState state, NanoUsd actual, const Usage& used = {});
   void remember(HoldId hold);
 
   std::vector<Account> accounts_;

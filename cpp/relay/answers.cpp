@@ -65,19 +65,22 @@ Answer policy_refused(const policy::Policy& by, const std::string& text) {
 Answer budget_exceeded(const Engines& engines, const Call& call, const Funding& funding,
                        Instant now) {
   std::string name = "relay";
+  std::string rule = ", too little for this request";
   std::optional<Duration> until;
   for (AccountIndex account : call.accounts) {
     if (engines.accounts[account].ledger != funding.refusal.account) continue;
     const AccountConfig& config = engines.config->accounts[account];
     name = config.name;
+    if (funding.tier == Tier::cache_only)
+      rule = ": from " + std::to_string(percent_of(config, Tier::cache_only)) +
+             " % of it on only stored answers are given (tier cache_only)";
     if (!config.budget || config.budget->window == engine::BudgetWindow::forever) continue;
     const int64_t unix_ns = engines.unix_ns(now);
     until = Duration{engine::window_end_unix_ns(config.budget->window, unix_ns) - unix_ns};
   }
-  Answer out =
-      failure(AnswerKind::budget_exceeded, 429, "budget_exceeded",
-              "the budget of account \"" + name + "\" has " + to_usd_text(funding.refusal.left) +
-                  " USD left, too little for this request");
+  Answer out = failure(AnswerKind::budget_exceeded, 429, "budget_exceeded",
+                       "the budget of account \"" + name + "\" has " +
+                           to_usd_text(funding.refusal.left) + " USD left" + rule);
   out.should_retry = false;
   out.retry_after = until;
   return out;

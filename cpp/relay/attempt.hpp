@@ -28,6 +28,7 @@ struct Attempt {
   engine::HoldId hold = 0;
   NanoUsd held;
   std::optional<int64_t> clamped;  // max_tokens as sent, where money or a default limited it
+  std::optional<uint32_t> instead_of;  // the candidate it stands in for, as a downgrade
 
   Instant started;
   std::optional<Instant> sent;

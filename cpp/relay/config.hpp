@@ -157,6 +157,13 @@ struct RouteConfig {
   StreamConfig stream;
 };
 
+// From which shares of a budget, in percent, what is sent is restricted (SEMANTICS A8). Its end is
+// at 100 always.
+struct BudgetTiers {
+  std::optional<int> cheaper;     // cheaper models stand in; nothing: from its alert_percent on
+  std::optional<int> cache_only;  // only stored answers, and those that are asked for already
+};
+
 // The relay as a whole (account 0) and every tenant: limits and money in a tree.
 struct AccountConfig {
   std::string name;
@@ -165,6 +172,7 @@ struct AccountConfig {
   std::vector<std::string> client_keys;  // SHA-256 in hex: how a gateway knows whose request it is
   Limits limits;
   std::optional<engine::AccountSettings> budget;
+  BudgetTiers tiers;
 };
 
 struct HealthCheckConfig {

@@ -24,7 +24,7 @@ Counters::Place Counters::route(std::string_view name) {
   return place_in(
       routes, [&](const Route& r) { return r.name == name; },
       [&] {
-        return Route{std::string(name), {}, Histogram(), Histogram()};
+        return Route{std::string(name), {}, 0, Histogram(), Histogram()};
       });
 }
 
@@ -54,6 +54,9 @@ void Counters::render_requests(Exposition& out) const {
   for (const Route& route : routes)
     for (size_t i = 0; i < kOutcomes.size(); ++i)
       out.sample({{"route", route.name}, {"outcome", kOutcomes[i]}}, route.outcomes[i]);
+  out.family("keel_downgrades_total", "counter",
+             "Requests answered by a model that stood in for the one they were meant for.");
+  for (const Route& route : routes) out.sample({{"route", route.name}}, route.downgrades);
   out.family("keel_request_duration_seconds", "histogram",
              "From a request's arrival to the end of its answer.");
   for (const Route& route : routes) route.duration.render(out, {{"route", route.name}});

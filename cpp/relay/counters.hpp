@@ -29,6 +29,7 @@ struct Counters {
   struct Route {
     std::string name;  // empty: refused before a route was found
     std::array<uint64_t, kOutcomes.size()> outcomes{};
+    uint64_t downgrades = 0;  // answered by a stand-in
     Histogram duration;
     Histogram first_token;
   };

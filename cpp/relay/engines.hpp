@@ -102,7 +102,15 @@ struct AccountEngines {
   std::optional<AccountIndex> ledger;  // its account in the budget, if it has one
   int64_t alerted_window = -1;         // events once per window
   int64_t exhausted_window = -1;
-  bool downgrading = false;  // beyond its alert share, and cheaper models stand in
+  int64_t cache_only_window = -1;
+  // Cheaper models stand in since this window, under this limit. What is committed goes up and down
+  // with every hold; what is told does not.
+  struct Downgrading {
+    int64_t window = 0;
+    NanoUsd limit;
+    friend bool operator==(const Downgrading&, const Downgrading&) = default;
+  };
+  std::optional<Downgrading> downgrading;
 };
 
 struct PendingProbe {

@@ -54,6 +54,8 @@ std::string_view name_of(Notice::Kind kind) {
       return "downgrade_began";
     case Notice::Kind::downgrade_ended:
       return "downgrade_ended";
+    case Notice::Kind::cache_only_began:
+      return "cache_only_began";
     case Notice::Kind::policy_failed:
       return "policy_failed";
     case Notice::Kind::overrun:

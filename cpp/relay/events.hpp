@@ -193,6 +193,7 @@ struct Notice {
     key_benched,
     downgrade_began,
     downgrade_ended,
+    cache_only_began,
     policy_failed,
     overrun,
   };

@@ -37,32 +37,44 @@ struct Purse {
   }
 };
 
-// Posted and held (abi.h): what requests in flight may cost counts as spent, or a downgrade would
-// come after the burst that made it necessary.
-double committed_share(NanoUsd limit, const engine::Budget::Totals& totals) {
+double share_of(NanoUsd limit, NanoUsd amount) {
   if (limit.value <= 0) return 1;
-  return static_cast<double>((totals.posted + totals.overrun + totals.held).value) /
-         static_cast<double>(limit.value);
+  return static_cast<double>(amount.value) / static_cast<double>(limit.value);
 }
 
 keel_budget tightest_budget(const Engines& engines, const Call& call, Instant now) {
   keel_budget out{};
   out.struct_size = sizeof out;
+  const int64_t unix_ns = engines.unix_ns(now);
   for (AccountIndex account : call.accounts) {
     const AccountConfig& config = engines.config->accounts[account];
     if (!config.budget) continue;
-    AccountIndex ledger = *engines.accounts[account].ledger;
-    const auto totals = engines.budget->totals(ledger, engines.unix_ns(now));
-    const double share = committed_share(config.budget->limit, totals);
-    const double alert = config.budget->alert_percent / 100.0;
-    out.alert_passed |= share >= alert ? 1u : 0u;
+    const NanoUsd committed = engines.budget->committed(*engines.accounts[account].ledger, unix_ns);
+    const double share = share_of(config.budget->limit, committed);
+    out.alert_passed |= tier_of(engines, account, unix_ns) >= Tier::cheaper ? 1u : 0u;
     if (out.applies && share <= out.spent_share) continue;
     out.applies = 1;
     out.spent_share = share;
-    out.alert_share = alert;
-    out.left_nano_usd = (config.budget->limit - totals.posted - totals.overrun - totals.held).value;
+    out.alert_share = percent_of(config, Tier::cheaper) / 100.0;
+    out.left_nano_usd = (config.budget->limit - committed).value;
   }
   return out;
+}
+
+// The first account of the chain that gives stored answers only.
+std::optional<AccountIndex> only_stored_answers(const Engines& engines, const Call& call,
+                                                int64_t unix_ns) {
+  for (AccountIndex account : call.accounts)
+    if (percent_of(engines.config->accounts[account], Tier::cache_only) > 0 &&
+        tier_of(engines, account, unix_ns) >= Tier::cache_only)
+      return account;
+  return std::nullopt;
+}
+
+bool dearer(const Survey& survey, uint32_t candidate, uint32_t preferred) {
+  const auto& cost = survey.candidates[candidate].estimated;
+  const auto& ceiling = survey.candidates[preferred].estimated;
+  return cost && ceiling && *cost > *ceiling;
 }
 
 // What the cost policy would rather send it to, as route indices; none dearer than the preferred.
@@ -96,21 +108,20 @@ std::vector<uint32_t> advised(Engines& engines, const Call& call, const Survey& 
       tell(actions, Notice::Kind::policy_failed, id, decision.text);
   }
   if (!decision) return out;
-  const auto& ceiling = survey.candidates[preferred].estimated;
-  for (uint32_t i : answer) {
-    const auto& cost = survey.candidates[shown[i]].estimated;
-    if (shown[i] != preferred && !(ceiling && cost && *cost > *ceiling)) out.push_back(shown[i]);
-  }
+  for (uint32_t i : answer)
+    if (shown[i] != preferred && !dearer(survey, shown[i], preferred)) out.push_back(shown[i]);
   return out;
 }
 
-// Everybody else who may take it, cheapest worst case first: where to go when money is short.
-std::vector<uint32_t> cheapest_first(const Call& call, const Survey& survey,
+// Everybody else who may take it and costs no more, cheapest worst case first: where to go when
+// money is short. A dearer model with a smaller output limit might fit too; it is no downgrade.
+std::vector<uint32_t> cheapest_first(const Call& call, const Survey& survey, uint32_t preferred,
                                      const std::vector<uint32_t>& tried) {
   std::vector<uint32_t> out;
   if (call.request.no_downgrade) return out;
   for (const Candidate& c : survey.candidates)
-    if (c.eligible() && std::find(tried.begin(), tried.end(), c.index) == tried.end())
+    if (c.eligible() && !dearer(survey, c.index, preferred) &&
+        std::find(tried.begin(), tried.end(), c.index) == tried.end())
       out.push_back(c.index);
   std::stable_sort(out.begin(), out.end(), [&](uint32_t a, uint32_t b) {
     return survey.candidates[a].worst_case < survey.candidates[b].worst_case;
@@ -125,6 +136,7 @@ void settle_on(Funding& funding, const Engines& engines, const Survey& survey, u
   funding.hold = c.worst_case.value_or(NanoUsd{0});
   funding.clamp = c.must_clamp;
   if (candidate == preferred) return;
+  funding.instead_of = preferred;
   funding.downgraded = engines.model_of(survey.candidates[preferred].target).name + "->" +
                        engines.model_of(c.target).name + " (" + std::string(reason) + ")";
 }
@@ -137,6 +149,12 @@ Funding fund(Engines& engines, const Call& call, const Survey& survey, const Pla
   if (plan.order.empty()) return out;
   const uint32_t preferred = plan.order.front();
   const int64_t unix_ns = engines.unix_ns(now);
+  if (const auto closed = only_stored_answers(engines, call, unix_ns)) {
+    const AccountIndex ledger = *engines.accounts[*closed].ledger;
+    out.refusal = {ledger, engines.budget->room({ledger}, unix_ns)};
+    out.tier = Tier::cache_only;
+    return out;
+  }
   Purse purse{engines, call, survey, engines.budget->room(call.budget_accounts, unix_ns)};
 
   std::vector<uint32_t> tried = advised(engines, call, survey, preferred, out, actions, now);
@@ -151,7 +169,7 @@ Funding fund(Engines& engines, const Call& call, const Survey& survey, const Pla
     settle_on(out, engines, survey, preferred, preferred, "");
     return out;
   }
-  std::vector<uint32_t> cheaper = cheapest_first(call, survey, tried);
+  std::vector<uint32_t> cheaper = cheapest_first(call, survey, preferred, tried);
   for (uint32_t candidate : cheaper)
     if (purse.fits(candidate)) {
       settle_on(out, engines, survey, candidate, preferred, "budget");

@@ -1,9 +1,11 @@
 #pragma once
 // Which of the planned targets the money allows (SEMANTICS A8): the plan's first as it is, or as
 // the cost policy advises; else the cheapest that fits; else with a smaller max_tokens; else
-// nobody.
+// nobody. Nobody is asked for an account that gives stored answers only; nobody stands in who costs
+// more.
 
 #include "relay/survey.hpp"
+#include "relay/tiers.hpp"
 
 #include <optional>
 #include <string>
@@ -17,7 +19,9 @@ struct Funding {
   bool clamped_by_money = false;
   std::string downgraded;              // "from->to (reason)", empty if not
   std::optional<std::string> refused;  // the cost policy's text
+  std::optional<uint32_t> instead_of;  // the candidate that `candidate` stands in for
   engine::Budget::Refusal refusal;     // who said no, when nobody fits
+  Tier tier = Tier::open;              // ... and that it is cache_only, where that is why
 };
 
 Funding fund(Engines& engines, const Call& call, const Survey& survey, const Plan& plan,

@@ -2,9 +2,11 @@
 
 #include "relay/availability.hpp"
 #include "relay/engines.hpp"
+#include "relay/tiers.hpp"
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 namespace keel::relay {
 
@@ -120,6 +122,21 @@ void render_money(Exposition& out, const Engines& engines, Instant now) {
   out.family("keel_budget_held_usd", "gauge", "Held for attempts that are not settled yet.");
   for_ledger(engines, now, [&](const AccountConfig& account, const Totals& totals) {
     out.sample({{"account", account.name}}, to_usd_text(totals.held));
+  });
+  out.family("keel_budget_tier", "gauge",
+             "0 open, 1 cheaper models stand in, 2 stored answers only, 3 at its end.");
+  for (AccountIndex i = 0; i < engines.accounts.size(); ++i)
+    if (engines.config->accounts[i].budget)
+      out.sample({{"account", engines.config->accounts[i].name}},
+                 static_cast<uint64_t>(tier_of(engines, i, engines.unix_ns(now))));
+  out.family("keel_budget_tokens", "gauge",
+             "Tokens of the account's current window; cached are part of in, reasoning of out.");
+  for_ledger(engines, now, [&](const AccountConfig& account, const Totals& totals) {
+    const Usage& used = totals.used;
+    for (const auto& [kind, count] :
+         {std::pair{"in", used.in}, std::pair{"cached", used.cached}, std::pair{"out", used.out},
+          std::pair{"reasoning", used.reasoning}})
+      out.sample({{"account", account.name}, {"kind", kind}}, count);
   });
 }
 

@@ -49,6 +49,7 @@ LogLevel level_of(Notice::Kind kind) {
     case Notice::Kind::policy_failed:
       return LogLevel::error;
     case Notice::Kind::budget_alert:
+    case Notice::Kind::cache_only_began:
     case Notice::Kind::breaker:
     case Notice::Kind::key_benched:
     case Notice::Kind::overrun:

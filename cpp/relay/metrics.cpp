@@ -76,6 +76,7 @@ void Metrics::request(RouteIndex route, const Answer& answer, Duration took) {
   const Counters::Place place = route == kNoRoute ? counters_->route("") : routes_[route];
   Counters::Route& counted = counters_->routes[place];
   ++counted.outcomes[place_of(Counters::kOutcomes, outcome_of(answer))];
+  if (answer.kind == AnswerKind::ok && !answer.downgraded.empty()) ++counted.downgrades;
   counted.duration.add(took);
 }
 

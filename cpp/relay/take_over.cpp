@@ -92,6 +92,7 @@ void take_over_accounts(Engines& now_in_force, Engines& before, Instant now) {
     if (account.ledger != old.ledger) continue;
     account.alerted_window = old.alerted_window;
     account.exhausted_window = old.exhausted_window;
+    account.cache_only_window = old.cache_only_window;
     account.downgrading = old.downgrading;
   }
   arm_ledger(now_in_force);

@@ -122,6 +122,7 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   out.hold = *hold;
   out.held = funding.hold;
   out.clamped = funding.clamp;
+  out.instead_of = funding.instead_of;
   out.speech = speech_of(engines, call, candidate.target);
   out.stream.last_progress = now;
   arm_ledger(engines);
@@ -164,7 +165,7 @@ void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptR
         price(engines, call, request, attempt.candidate, *attempt.outcome.usage, KEEL_USAGE_ACTUAL);
     record.posted = cost.value_or(attempt.held);
     record.estimated = !cost;
-    budget.settle(attempt.hold, record.posted);
+    budget.settle(attempt.hold, record.posted, *attempt.outcome.usage);
     if (record.posted > attempt.held && once_a_minute(engines.targets[attempt.target].overrun, now))
       tell(actions, Notice::Kind::overrun, record.provider + "/" + record.model,
            "billed " + to_usd_text(record.posted) + " USD where at most " +

@@ -3,6 +3,7 @@
 #include "relay/engines.hpp"
 
 #include <cstdio>
+#include <utility>
 
 namespace keel::relay {
 
@@ -172,13 +173,15 @@ void note_downgrade(Engines& engines, Call& call, const Funding& funding, Action
     const AccountConfig& config = engines.config->accounts[index];
     AccountEngines& account = engines.accounts[index];
     if (!config.budget || engines.succeeded) continue;
-    const double share = engines.budget->spent_share(*account.ledger, engines.unix_ns(now));
-    const bool low = share * 100.0 >= config.budget->alert_percent;
+    const int64_t unix_ns = engines.unix_ns(now);
+    const AccountEngines::Downgrading here{engine::window_number(config.budget->window, unix_ns),
+                                           config.budget->limit};
+    const bool low = tier_of(engines, index, unix_ns, call.attempt->held) >= Tier::cheaper;
     if (low && !account.downgrading && !funding.downgraded.empty()) {
-      account.downgrading = true;
+      account.downgrading = here;
       tell(actions, Notice::Kind::downgrade_began, config.name, funding.downgraded);
-    } else if (!low && account.downgrading) {
-      account.downgrading = false;
+    } else if (!low && account.downgrading && account.downgrading != here) {
+      account.downgrading.reset();
       tell(actions, Notice::Kind::downgrade_ended, config.name, "the budget has room again");
     }
   }
@@ -191,8 +194,17 @@ void tell_budget_exhausted(Engines& engines, const Call& call, const Funding& fu
     const AccountConfig& config = engines.config->accounts[index];
     if (account.ledger != funding.refusal.account || !config.budget || engines.succeeded) continue;
     const int64_t window = engine::window_number(config.budget->window, engines.unix_ns(now));
-    if (account.exhausted_window == window) continue;
-    account.exhausted_window = window;
+    const bool cache_only = funding.tier == Tier::cache_only;
+    int64_t& told = cache_only ? account.cache_only_window : account.exhausted_window;
+    if (std::exchange(told, window) == window) continue;
+    if (cache_only) {
+      tell(actions, Notice::Kind::cache_only_began, config.name,
+           "only stored answers are given from " +
+               std::to_string(percent_of(config, Tier::cache_only)) + " % of the budget on; " +
+               to_usd_text(funding.refusal.left) + " of " + to_usd_text(config.budget->limit) +
+               " USD is left");
+      continue;
+    }
     tell(actions, Notice::Kind::budget_exhausted, config.name,
          "a request was refused: " + to_usd_text(funding.refusal.left) + " of " +
              to_usd_text(config.budget->limit) + " USD is left");

@@ -79,7 +79,11 @@ void Checker::send(const relay::Send& send, const Exchange& exchange, Instant no
   check(found != calls_.end(), "R2", "a send for a call that was answered", now);
   if (found == calls_.end()) return;
   Watched& call = found->second;
-  if (const relay::Call* open = simulator_->relay().find(send.call)) call.route = open->route;
+  if (const relay::Call* open = simulator_->relay().find(send.call)) {
+    call.route = open->route;
+    check_downgrade(send, *open, now);
+    check_tiers(*open, now);
+  }
   check_stream(streams_.sent(send, exchange, config_->routes[call.route].stream), send.call, now);
   check_send(send, call, now);
   check_wait(send, call, now);

@@ -19,6 +19,10 @@
 #include <unordered_map>
 #include <vector>
 
+namespace keel::relay {
+struct Call;
+}
+
 namespace keel::sim {
 
 class Simulator;
@@ -115,6 +119,8 @@ class Checker {
   void check_wait(const relay::Send& send, const Watched& call, Instant now);
   void check_load(const relay::Send& send, Watched& call, Instant now);
   void check_key(const relay::Send& send, Instant now);
+  void check_downgrade(const relay::Send& send, const relay::Call& call, Instant now);
+  void check_tiers(const relay::Call& call, Instant now);
   void learn(const Ask& ask, Watched& call, Instant now);
   void check_breakers(Instant now);
   void check_money(Instant now);

@@ -115,6 +115,10 @@ relay::AccountConfig random_account(Random& random, std::string name) {
   if (random.chance(1, 4)) account.limits.tokens_per_minute = 10'000 + up_to(random, 2'000'000);
   if (random.chance(1, 4)) account.limits.concurrency = 1 + up_to(random, 50);
   if (random.chance(1, 2)) account.budget = random_budget(random, account.name);
+  if (account.budget && random.chance(1, 3))
+    account.tiers.cheaper = 1 + static_cast<int>(random.below(90));
+  if (account.budget && random.chance(1, 8))
+    account.tiers.cache_only = 90 + static_cast<int>(random.below(10));
   return account;
 }
 

@@ -25,7 +25,7 @@ class Event(NamedTuple):
 
     kind: str
     """budget_alert, budget_exhausted, breaker, key_dead, key_back, key_benched, downgrade_began,
-    downgrade_ended, policy_failed or overrun."""
+    downgrade_ended, cache_only_began, policy_failed or overrun."""
     subject: str
     """An account, a target or a key's label."""
     text: str

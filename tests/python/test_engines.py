@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from keel import Usage
 from keel.engines import (
     Backoff,
     Breaker,
@@ -307,6 +308,14 @@ def test_a_budget_never_passes_its_limit():
     totals = budget.totals(now=0.0, unix_time=NOON)
     assert (totals.posted, totals.held) == (Decimal("0.2"), 0)
     assert budget.room(now=0.0, unix_time=NOON + 86_400) == 1  # a new day
+
+
+def test_a_budget_keeps_tokens_beside_the_money():
+    budget = Budget("1")
+    hold = budget.reserve("0.5", now=0.0, unix_time=NOON)
+    used = Usage(20, 5, 0, 10, 3)
+    assert hold.settle("0.2", used)
+    assert budget.totals(now=0.0, unix_time=NOON).used == used
 
 
 def test_an_unresolved_hold_counts_as_spent():

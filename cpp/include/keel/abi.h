@@ -274,7 +274,7 @@ typedef struct keel_budget {
   uint32_t alert_passed; /* spent_share has reached alert_share in this window */
   uint32_t reserved;
   double spent_share; /* posted and held, of the limit; may pass 1 after an overrun */
-  double alert_share;
+  double alert_share; /* from here on cheaper models are to stand in */
   int64_t left_nano_usd; /* may be negative after an overrun */
 } keel_budget;
 

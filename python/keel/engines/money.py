@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from keel import _core
+from keel.reply import Usage
 from keel.units import now_ns, to_nano_usd, to_ns, to_usd, unix_ns
 
 if TYPE_CHECKING:
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 Window = Literal["minute", "hour", "day", "month", "forever"]
 HoldState = Literal["held", "posted", "voided", "assumed", "unknown"]
+
+
+_NO_TOKENS = Usage(0, 0, 0, 0, 0)
 
 
 class Totals(NamedTuple):
@@ -25,6 +29,8 @@ class Totals(NamedTuple):
     """Settled beyond the hold."""
     assumed: Decimal
     """The part of posted that was never settled."""
+    used: Usage
+    """Tokens: of what was settled with a count of them."""
 
 
 class Reservation:
@@ -40,9 +46,10 @@ class Reservation:
     def state(self) -> HoldState:
         return cast("HoldState", self._budget._core.state(self._hold).name)
 
-    def settle(self, actual: Decimal | int | str) -> bool:
-        """It cost this much. After the lease has passed it adjusts down to it, once."""
-        return self._budget._core.settle(self._hold, to_nano_usd(actual))
+    def settle(self, actual: Decimal | int | str, used: Usage | None = None) -> bool:
+        """It cost this much, for so many tokens. After the lease has passed it adjusts down to it,
+        once."""
+        return self._budget._core.settle(self._hold, to_nano_usd(actual), used or _NO_TOKENS)
 
     def release(self) -> bool:
         """Nothing was sent: the money is free again."""
@@ -122,7 +129,9 @@ class Budget:
         unix_time: float | None = None,
     ) -> Totals:
         self._core.expire(now_ns(now))
-        return Totals(*map(to_usd, self._core.totals(self._at(account), unix_ns(unix_time))))
+        at, unix = self._at(account), unix_ns(unix_time)
+        posted, held, overrun, assumed = map(to_usd, self._core.totals(at, unix))
+        return Totals(posted, held, overrun, assumed, Usage(*self._core.used(at, unix)))
 
     def expire(self, *, now: float | None = None) -> int:
         """Counts every hold whose lease has passed as spent; how many these were."""

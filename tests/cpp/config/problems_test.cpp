@@ -364,6 +364,38 @@ TEST(ConfigProblems, Budgets) {
             "keel.yaml:7: budgets.relay.usd: found \"-1\", wanted US dollars from 0 to 9000000\n");
 }
 
+TEST(ConfigProblems, Tiers) {
+  EXPECT_EQ(
+      problems(with("budgets: {relay: {usd: 1, tiers: {0: cheaper, 80: cheap, 101: refuse, "
+                    "x: cheaper}}}\n")),
+      "keel.yaml:7: budgets.relay.tiers: found \"0\" as a share of the budget, wanted a whole "
+      "number of percent from 1 to 100\n"
+      "keel.yaml:7: budgets.relay.tiers.80: found \"cheap\", wanted cheaper, cache_only "
+      "or refuse\n"
+      "keel.yaml:7: budgets.relay.tiers: found \"101\" as a share of the budget, wanted a "
+      "whole number of percent from 1 to 100\n"
+      "keel.yaml:7: budgets.relay.tiers: found \"x\" as a share of the budget, wanted a whole "
+      "number of percent from 1 to 100\n");
+  EXPECT_EQ(problems(with("budgets: {relay: {usd: 1, tiers: {95: cheaper, 80: cache_only}}}\n")),
+            "keel.yaml:7: budgets.relay.tiers: found cache_only at 80 and cheaper at 95, wanted "
+            "cheaper to come first\n");
+  EXPECT_EQ(problems(with("budgets: {relay: {usd: 1, tiers: {90: refuse}}}\n")),
+            "keel.yaml:7: budgets.relay.tiers.90: found refuse at 90, wanted it at 100: a "
+            "budget that ends earlier is a smaller usd\n");
+  EXPECT_EQ(problems(with("tenants: {shop: {budget: {usd: 1, tiers: {90: cache_only, 95: "
+                          "cache_only}}}}\n")),
+            "keel.yaml:7: tenants.shop.budget.tiers.95: this word stands at 90 already\n");
+  EXPECT_EQ(problems(with("budgets: {relay: {usd: 1, tiers: [80]}}\n")),
+            "keel.yaml:7: budgets.relay.tiers: found a list, wanted shares in percent with a word "
+            "each, such as {80: cheaper, 95: cache_only, 100: refuse}\n");
+  EXPECT_EQ(problems(with("budgets: {relay: {downgrade: {a/m: b/n}, tiers: {90: cache_only}}}\n")),
+            "keel.yaml:7: budgets.relay.tiers: found tiers without usd, wanted the budget they are "
+            "shares of\n");
+  EXPECT_EQ(problems(with("budgets: {relay: {usd: 1, tiers: {80: cheaper, 95: cache_only, 100: "
+                          "refuse}}}\n")),
+            "");
+}
+
 TEST(ConfigProblems, Mappings) {
   EXPECT_EQ(
       problems(with("budgets: {relay: {usd: 1, downgrade: {gpt-9: b/n, a/m: c/n, m: m, main: "

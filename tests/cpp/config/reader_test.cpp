@@ -150,6 +150,10 @@ TEST(OurForm, ReadsEveryKnob) {
   EXPECT_EQ(config.default_route, RouteIndex{1});
 
   EXPECT_EQ(config.accounts[0].limits.concurrency, 64);
+  EXPECT_EQ(config.accounts[0].tiers.cheaper, 70);
+  EXPECT_EQ(config.accounts[0].tiers.cache_only, 95);
+  EXPECT_FALSE(config.accounts[2].tiers.cheaper);
+  EXPECT_EQ(config.accounts[2].tiers.cache_only, 99);
   EXPECT_EQ(config.accounts[2].parent, AccountIndex{1});
   EXPECT_FALSE(config.accounts[2].enabled);
   EXPECT_EQ(config.accounts[2].client_keys[0], sha256_hex("client-secret"));

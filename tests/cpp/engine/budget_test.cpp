@@ -272,5 +272,47 @@ TEST(Budget, RemembersResolvedHoldsUpToItsLimit) {
   EXPECT_TRUE(budget.settle(open, usd(5)));
 }
 
+// ---- tokens beside money ------------------------------------------------------------------------
+
+TEST(Budget, KeepsTheTokensOfWhatWasSettled) {
+  Budget budget = with_limit(100);
+  const Usage some{.in = 7, .cached = 2, .cache_write = 1, .out = 3, .reasoning = 1};
+  HoldId hold = must_reserve(budget, 10);
+  EXPECT_TRUE(budget.settle(hold, usd(4), some));
+  EXPECT_TRUE(budget.settle(hold, usd(4), some)) << "a repeat";
+  EXPECT_EQ(budget.totals(0, 0).used, some) << "counted once";
+  EXPECT_FALSE(budget.settle(hold, usd(5), some));
+  EXPECT_TRUE(budget.release(must_reserve(budget, 10)));
+  HoldId late = must_reserve(budget, 10);
+  EXPECT_TRUE(budget.assume(late));
+  EXPECT_EQ(budget.totals(0, 0).used, some) << "nobody knows them";
+  EXPECT_TRUE(budget.settle(late, usd(1), {.in = 1}));
+  EXPECT_EQ(budget.totals(0, 0).used.in, 8);
+}
+
+TEST(Budget, TokensBelongToTheWindowTheHoldWasTakenIn) {
+  Budget budget = with_limit(100, BudgetWindow::minute);
+  HoldId old = must_reserve(budget, 10, 0);
+  HoldId young = must_reserve(budget, 10, 61 * kSecond);
+  EXPECT_TRUE(budget.settle(old, usd(1), {.in = 5}));
+  EXPECT_TRUE(budget.settle(young, usd(1), {.in = 9}));
+  EXPECT_EQ(budget.totals(0, 61 * kSecond).used, (Usage{.in = 9}));
+}
+
+TEST(Budget, HostileCountsOfTokensNeitherWrapNorTakeBack) {
+  Budget budget = with_limit(100);
+  EXPECT_TRUE(budget.settle(must_reserve(budget, 1), usd(1), {.in = kI64Max, .out = 5}));
+  EXPECT_TRUE(budget.settle(must_reserve(budget, 1), usd(1), {.in = kI64Max, .out = -5}));
+  EXPECT_EQ(budget.totals(0, 0).used, (Usage{.in = kI64Max, .out = 5}));
+}
+
+TEST(Budget, CommittedIsPostedOverrunAndHeld) {
+  Budget budget = with_limit(100);
+  EXPECT_EQ(budget.committed(0, 0), usd(0));
+  EXPECT_TRUE(budget.settle(must_reserve(budget, 10), usd(25)));
+  must_reserve(budget, 30);
+  EXPECT_EQ(budget.committed(0, 0), usd(55));
+}
+
 }  // namespace
 }  // namespace keel::engine

@@ -298,5 +298,171 @@ TEST(Funding, MoreThanWasHeldIsPostedInFullAsAnOverrun) {
   EXPECT_EQ(d.told(Notice::Kind::overrun), 1u);
 }
 
+// ---- tiers --------------------------------------------------------------------------------------
+
+Config with_tiers(NanoUsd limit, BudgetTiers tiers) {
+  Config config = near_only(limit);
+  config.accounts[0].tiers = tiers;
+  return config;
+}
+
+TEST(Tiers, AShareIsReachedToTheNanoDollar) {
+  const NanoUsd each = bound(Driven::with_body(body(100)), 100);
+  for (const int64_t less : {0, 1}) {
+    // Two held are exactly the share, or one nano-dollar less than it.
+    Driven d(with_tiers({each.value * 4 + less}, {.cheaper = 25, .cache_only = 50}));
+    EXPECT_EQ(tier_of(d.engines(), 0, Driven::kUnixNs), Tier::open);
+    d.ask(Driven::with_body(body(100)));
+    EXPECT_EQ(tier_of(d.engines(), 0, Driven::kUnixNs), less ? Tier::open : Tier::cheaper);
+    EXPECT_EQ(tier_of(d.engines(), 0, Driven::kUnixNs, each), Tier::open) << "but for its own";
+    d.ask(Driven::with_body(body(100)));
+    EXPECT_EQ(tier_of(d.engines(), 0, Driven::kUnixNs), less ? Tier::cheaper : Tier::cache_only);
+    d.ask(Driven::with_body(body(100)));
+    EXPECT_EQ(d.answer.has_value(), less == 0);
+  }
+}
+
+TEST(Tiers, FromCacheOnlyOnNothingIsSentAndTheRefusalSaysSo) {
+  Driven d(with_tiers({10'000'000}, {.cache_only = 1}));
+  d.ask();
+  d.succeed({.in = 50'000, .out = 25'000});
+  d.ask();
+  ASSERT_TRUE(d.answer);
+  EXPECT_EQ(d.answer->kind, AnswerKind::budget_exceeded);
+  EXPECT_EQ(d.answer->message,
+            "the budget of account \"relay\" has 0 USD left: from 1 % of it on only stored answers "
+            "are given (tier cache_only)");
+  EXPECT_EQ(d.answer->should_retry, false);
+  EXPECT_TRUE(d.answer->retry_after);
+  EXPECT_EQ(d.told(Notice::Kind::cache_only_began), 1u);
+  d.ask();
+  EXPECT_EQ(d.told(Notice::Kind::cache_only_began), 1u) << "once per window";
+  EXPECT_EQ(d.told(Notice::Kind::budget_exhausted), 0u);
+  EXPECT_TRUE(d.at_rest());
+}
+
+TEST(Tiers, CacheOnlyBindsWhoWantsNoDowngrade) {
+  Request request = Driven::with_body(body(100));
+  request.no_downgrade = true;
+  Driven d(with_tiers(bound(request, 100) + bound(request, 100), {.cache_only = 50}));
+  d.ask(request);
+  d.ask(request);
+  ASSERT_TRUE(d.answer);
+  EXPECT_EQ(d.answer->kind, AnswerKind::budget_exceeded);
+}
+
+TEST(Tiers, ATenantsTierBindsTheTenantOnly) {
+  Config config = near_only({10'000'000'000});
+  config.accounts[1].budget = engine::AccountSettings{.name = "shop", .limit = {1'000'000}};
+  config.accounts[1].tiers.cache_only = 5;
+  Driven d(config);
+  d.ask("main", "shop");
+  d.succeed({.in = 50, .out = 25});
+  d.ask("main", "shop");
+  ASSERT_TRUE(d.answer);
+  EXPECT_NE(d.answer->message.find("account \"shop\""), std::string::npos) << d.answer->message;
+  d.ask("main");
+  d.succeed();
+  EXPECT_EQ(d.answer->kind, AnswerKind::ok);
+}
+
+TEST(Tiers, NoRetryWhereItsOwnFirstTryReachedCacheOnly) {
+  Request request = Driven::with_body(body(100));
+  Driven d(with_tiers({bound(request, 100).value * 4}, {.cache_only = 25}));
+  d.ask(request);
+  Outcome broken;
+  broken.ended = Ended::broken;
+  d.finish(broken);
+  d.wait(seconds(5));
+  ASSERT_TRUE(d.answer);
+  EXPECT_EQ(d.answer->kind, AnswerKind::upstream_error);
+  EXPECT_EQ(d.answer->sends, 1);
+}
+
+Config caching(BudgetTiers tiers) {
+  Config config = with_tiers({10'000'000'000}, tiers);
+  config.routes[0].cache = RouteCache{.when = CacheWhen::always, .ttl = {}, .jitter = 0};
+  return config;
+}
+PolicySet keeping() {
+  PolicySet set(1);
+  set[0].ttl = std::make_unique<FakeTtl>(minutes(10).ns);
+  return set;
+}
+
+TEST(Tiers, AStoredAnswerIsGivenStill) {
+  Driven d(caching({.cache_only = 1}), keeping());
+  d.ask("main", "", "known");
+  d.succeed({.in = 100'000, .out = 50'000});
+  d.ask("main", "", "new");
+  EXPECT_EQ(d.answer->kind, AnswerKind::budget_exceeded);
+  d.ask("main", "", "known");
+  ASSERT_TRUE(d.answer);
+  EXPECT_TRUE(d.answer->cached);
+}
+
+TEST(Tiers, WhatIsAskedAlreadyIsShared) {
+  const NanoUsd each = bound(Driven().request("main", "", "same"), 100);
+  Config config = caching({.cache_only = 50});
+  config.accounts[0].budget->limit = {each.value * 2};
+  Driven d(config, keeping());
+  d.ask("main", "", "same");
+  const CallId first = d.last_call();
+  const Send sent = d.send();
+  d.ask("main", "", "same");  // the first one's hold has reached the tier
+  EXPECT_FALSE(d.answer) << "it joins";
+  d.feed(Sent{sent.attempt});
+  Outcome outcome;
+  outcome.status = 200;
+  outcome.usage = Usage{.in = 20, .out = 10};
+  d.feed(Finished{.attempt = sent.attempt, .outcome = outcome, .reply = Body::take("{}")});
+  d.wait(milliseconds(1));
+  EXPECT_EQ(d.answers[first].kind, AnswerKind::ok);
+  EXPECT_EQ(d.answers[first + 1].kind, AnswerKind::ok);
+  EXPECT_EQ(d.answers[first + 1].sends, 0);
+}
+
+TEST(Tiers, CheaperMayBeginApartFromTheAlert) {
+  Config config = with_budget({10'000'000});
+  config.accounts[0].budget->alert_percent = 90;
+  config.accounts[0].tiers.cheaper = 1;
+  config.providers[1].models[0].price = Price{.in = 1, .out = 1};
+  config.routes[0].targets[1].downgrade_only = true;
+  auto cost = std::make_unique<FakeCost>(std::vector<uint32_t>{1});
+  cost->only_when_low = true;
+  PolicySet set(1);
+  set[0].cost = std::move(cost);
+  Driven d(config, std::move(set));
+  d.ask();
+  d.succeed({.in = 50, .out = 25});
+  d.ask();
+  EXPECT_EQ(d.send().target, kFar);
+  d.succeed();
+  EXPECT_EQ(d.told(Notice::Kind::downgrade_began), 1u);
+  EXPECT_EQ(d.told(Notice::Kind::budget_alert), 0u);
+}
+
+// A dearer model with a smaller output limit fits where the one asked for does not.
+TEST(Tiers, MoneyThatIsShortLeadsToNobodyDearer) {
+  Request request = Driven::with_body(kUnlimited);
+  Config config = with_budget(bound(request, 999));
+  config.providers[1].models[0].price = Price{.in = 1'100'000'000, .out = 2'200'000'000};
+  config.providers[1].models[0].output_tokens = 300;
+  Driven d(config);
+  d.ask(request);
+  EXPECT_EQ(d.send().target, kNear);
+  EXPECT_EQ(d.send().max_output_tokens, 999);
+}
+
+TEST(Tiers, TokensStandBesideTheMoney) {
+  Driven d;
+  d.ask();
+  d.succeed({.in = 20, .cached = 5, .out = 10, .reasoning = 3});
+  d.ask();
+  d.fail(400, "no", ErrorCode::invalid_request);
+  const Usage used = d.engines().budget->totals(0, Driven::kUnixNs).used;
+  EXPECT_EQ(used, (Usage{.in = 20, .cached = 5, .out = 10, .reasoning = 3}));
+}
+
 }  // namespace
 }  // namespace keel::relay

@@ -45,6 +45,9 @@ TEST(Metrics, ARelayThatDidNothingShowsEveryFamilyAndZeros) {
                            "keel_budget_limit_usd",
                            "keel_budget_spent_usd",
                            "keel_budget_held_usd",
+                           "keel_budget_tier",
+                           "keel_budget_tokens",
+                           "keel_downgrades_total",
                            "keel_key_usage_ratio",
                            "keel_key_up",
                            "keel_rate_limited_total",
@@ -53,7 +56,7 @@ TEST(Metrics, ARelayThatDidNothingShowsEveryFamilyAndZeros) {
                            "keel_in_flight",
                            "keel_build_info"})
     EXPECT_TRUE(page.has(name)) << name;
-  EXPECT_EQ(page.families.size(), 26u);
+  EXPECT_EQ(page.families.size(), 29u);
   EXPECT_EQ(page.value("keel_requests_total", {{"route", "main"}, {"outcome", "ok"}}), "0");
   EXPECT_EQ(page.value("keel_attempts_total", with(kFar, "verdict", "key_dead")), "0");
   EXPECT_EQ(page.value("keel_request_duration_seconds_count", {{"route", "main"}}), "0");

@@ -178,6 +178,26 @@ TEST(Checker, SeesABudgetOverspent) {
       [](Config& c) { c.accounts[0].budget->limit = {400'000}; }, always(Fault::no_usage), 10);
 }
 
+TEST(Checker, SeesADowngradeThatRaisesThePrice) {
+  expect_violation(
+      "A8", [](Config& c) { c.providers[1].models[0].price = Price{.in = 100, .out = 100}; },
+      [](Config& c) {
+        c.accounts[0].budget->limit = {100'000};  // the first target takes more
+        c.providers[1].models[0].price = Price{.in = 2'000'000'000, .out = 2'000'000'000};
+      },
+      always(Fault::none), 1);
+}
+
+TEST(Checker, SeesASendWhereOnlyStoredAnswersAreGiven) {
+  expect_violation(
+      "A8", [](Config& c) { c.accounts[0].tiers.cache_only.reset(); },
+      [](Config& c) {
+        c.accounts[0].budget->limit = {1'000'000};
+        c.accounts[0].tiers.cache_only = 30;
+      },
+      always(Fault::none), 10);
+}
+
 TEST(Checker, SeesARateExceeded) {
   expect_violation(
       "L1", [](Config& c) { c.accounts[0].limits.requests_per_minute = 600; },
