@@ -98,18 +98,16 @@ void Clients::call(Simulator& simulator, uint32_t place, Instant now) {
   user.call = next_call_++;
   user.arrived = now;
   user.timed_out = false;
-  by_call_.emplace(user.call, place);
   results_.called(user.retries > 0, now);
   if (model_.timeout)
     user.timeout_timer = due_.add(now + *model_.timeout, {Due::Kind::timeout, place});
-  Truth truth{user.asks.tokens_out, user.asks.identity};
+  const Truth truth{user.asks.tokens_out, user.asks.identity, place};
   simulator.ask(questions_.make(user.asks, user.call), truth);
 }
 
-void Clients::answered(CallId id, const relay::Answer& answer, NanoUsd true_bill, Instant now) {
-  auto found = by_call_.find(id);
-  const uint32_t place = found->second;
-  by_call_.erase(found);
+void Clients::answered(CallId id, const relay::Answer& answer, const Simulator::Told& asked,
+                       Instant now) {
+  const uint32_t place = asked.truth.asker;
   User& user = users_[place];
   user.call = 0;
   due_.remove(user.timeout_timer);
@@ -123,7 +121,7 @@ void Clients::answered(CallId id, const relay::Answer& answer, NanoUsd true_bill
             .outcome = user_outcome_of(answer),
             .first_arrived = user.first_arrived,
             .arrived = user.arrived,
-            .true_bill = true_bill};
+            .true_bill = asked.true_bill};
   const bool good = answer.kind == relay::AnswerKind::ok;
   if (user.timed_out && !good) told.outcome = UserOutcome::client_timeout;
   if (user.left && !good) told.outcome = UserOutcome::left;

@@ -9,7 +9,6 @@
 #include "sim/results.hpp"
 #include "sim/simulator.hpp"
 
-#include <unordered_map>
 #include <vector>
 
 namespace keel::sim {
@@ -27,9 +26,10 @@ class Clients final : public Callers {
   Instant next_at() const override;
   void due(Simulator& simulator, Instant now) override;
   // A call was answered: does its client try again?
-  void answered(CallId call, const relay::Answer& answer, NanoUsd true_bill, Instant now);
+  void answered(CallId call, const relay::Answer& answer, const Simulator::Told& asked,
+                Instant now);
   // How much is held: users whose requests are under way.
-  size_t held() const { return by_call_.size() + due_.size() + workload_.held(); }
+  size_t held() const { return users_.size() - free_.size() + due_.size() + workload_.held(); }
 
  private:
   struct User {
@@ -62,7 +62,6 @@ class Clients final : public Callers {
   Questions questions_;
   std::vector<User> users_;
   std::vector<uint32_t> free_;
-  std::unordered_map<CallId, uint32_t> by_call_;
   Deadlines<Due> due_;
   CallId next_call_ = 1;
   uint64_t next_request_ = 1;

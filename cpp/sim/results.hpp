@@ -75,7 +75,7 @@ class Results {
     std::optional<uint64_t> checks;  // nothing: the invariants were off
     std::vector<std::string> violations;
   };
-  // The summary as one JSON object; figures as README of keel.sim names them.
+  // The summary as one JSON object. Seconds end in _s, money is in nano-USD.
   std::string json(const Ending& ending) const;
 
   uint64_t asked_count() const { return asked_; }

@@ -17,6 +17,7 @@ uint64_t seed_of(const RunSettings& settings, uint64_t part) {
 std::shared_ptr<const relay::Config> bare(const relay::Config& config) {
   auto out = std::make_shared<relay::Config>(config);
   out->traces_kept = 0;
+  out->traces_say_why = false;
   out->request_log_path.clear();
   return out;
 }
@@ -36,7 +37,7 @@ Run::Run(std::shared_ptr<const relay::Config> config, relay::PolicySet policies,
                  workload_->wall_start_unix_ns().value_or(Simulator::kWallStart_unix_ns)) {
   for (const ClockStep& step : scenario.clock_steps) simulator_.step_wall_clock(step.by, step.at);
   simulator_.on_answer = [this](CallId call, const relay::Answer& answer, Instant now) {
-    clients_.answered(call, answer, simulator_.true_bill_of(call), now);
+    clients_.answered(call, answer, simulator_.truth_of(call), now);
     look_at_budgets();
   };
   simulator_.on_notice = [this](const relay::Notice& notice, Instant now) {

@@ -32,6 +32,7 @@ struct Unkindness {
 struct Truth {
   std::optional<int64_t> says;  // so many tokens of answer
   uint64_t identity = 0;        // equal for equal questions; 0: like no other
+  uint32_t asker = 0;           // the callers' own word for who asks: comes back with truth_of()
 };
 
 class Simulator {
@@ -81,7 +82,14 @@ class Simulator {
   // What the providers truly bill for what was sent, per target; and for a call that is open or is
   // being answered.
   const std::vector<NanoUsd>& true_bills() const { return true_bills_; }
-  NanoUsd true_bill_of(CallId call) const { return bounds_.at(call).true_bill; }
+  struct Told {
+    const Truth& truth;
+    NanoUsd true_bill;
+  };
+  Told truth_of(CallId call) const {
+    const Bounds& bounds = bounds_.at(call);
+    return {bounds.truth, bounds.true_bill};
+  }
   // How much is held: what must not grow with the number of requests.
   size_t held() const {
     return steps_.size() + in_flight_.size() + bounds_.size() + readers_.size() + probes_.size() +
