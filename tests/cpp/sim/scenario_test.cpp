@@ -60,28 +60,32 @@ TEST(Scenario, ClientsAreTheSdksUnlessToldOtherwise) {
 
 TEST(Scenario, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(problems("providers: {nort: {}}"),
-            "1: providers.nort: unknown provider \"nort\"; the nearest is \"north\"\n");
-  EXPECT_EQ(problems("providers: {north/n: {}}"),
-            "1: providers[\"north/n\"]: unknown target \"north/n\"; the nearest is \"north/m\"\n");
-  EXPECT_EQ(problems("providers:\n  north:\n    ttft_p5: 1s\n"),
-            "3: providers.north.ttft_p5: unknown key \"ttft_p5\"; the nearest is \"ttft_p50\"\n");
+            "it:1: providers.nort: unknown provider \"nort\"; the nearest is \"north\"\n");
+  EXPECT_EQ(
+      problems("providers: {north/n: {}}"),
+      "it:1: providers[\"north/n\"]: unknown target \"north/n\"; the nearest is \"north/m\"\n");
+  EXPECT_EQ(
+      problems("providers:\n  north:\n    ttft_p5: 1s\n"),
+      "it:3: providers.north.ttft_p5: unknown key \"ttft_p5\"; the nearest is \"ttft_p50\"\n");
   EXPECT_EQ(problems("providers: {north: {errors: {silenze: 0.1}}}"),
-            "1: providers.north.errors.silenze: unknown trouble \"silenze\"; the nearest is "
+            "it:1: providers.north.errors.silenze: unknown trouble \"silenze\"; the nearest is "
             "\"silence\"\n");
   EXPECT_EQ(problems("providers: {north: {errors: {503: 0.7, 429: 0.7}}}"),
-            "1: providers.north.errors: the shares add up to more than 1\n");
-  EXPECT_EQ(problems("providers: {north: {outages: [{from: 60s, to: 30s}]}}"),
-            "1: providers.north.outages[0].to: found \"30s\", wanted an end after its beginning\n");
-  EXPECT_EQ(problems("providers: {north: {outages: [{from: 0, to: 1, kind: no_usage}]}}"),
-            "1: providers.north.outages[0].kind: found \"no_usage\", wanted refused, silence, 503, "
-            "429 or another way to fail\n");
+            "it:1: providers.north.errors: the shares add up to more than 1\n");
+  EXPECT_EQ(
+      problems("providers: {north: {outages: [{from: 60s, to: 30s}]}}"),
+      "it:1: providers.north.outages[0].to: found \"30s\", wanted an end after its beginning\n");
+  EXPECT_EQ(
+      problems("providers: {north: {outages: [{from: 0, to: 1, kind: no_usage}]}}"),
+      "it:1: providers.north.outages[0].kind: found \"no_usage\", wanted refused, silence, 503, "
+      "429 or another way to fail\n");
   EXPECT_EQ(problems("correlated: [{from: 0, to: 1}]"),
-            "1: correlated[0].providers: missing, wanted a list of providers\n");
+            "it:1: correlated[0].providers: missing, wanted a list of providers\n");
   EXPECT_EQ(problems("clock_steps: [{at: 1s, by: soon}]"),
-            "1: clock_steps[0].by: found \"soon\", wanted a duration such as -2s or 1h\n");
+            "it:1: clock_steps[0].by: found \"soon\", wanted a duration such as -2s or 1h\n");
   EXPECT_EQ(problems("clients: {max_retries: -1}"),
-            "1: clients.max_retries: found \"-1\", wanted a whole number from 0 to 100\n");
-  EXPECT_EQ(problems("[]"), "1: found a list, wanted a mapping\n");
+            "it:1: clients.max_retries: found \"-1\", wanted a whole number from 0 to 100\n");
+  EXPECT_EQ(problems("[]"), "it:1: found a list, wanted a mapping\n");
 }
 
 TEST(Scenario, EveryTroubleHasANameThatIsReadAgain) {

@@ -19,13 +19,13 @@ providers:
   north: {base_url: "https://north.example/v1", keys: [n], models: {m: {price: {in: 1, out: 2}}}}
   south: {base_url: "https://south.example/v1", keys: [s], models: {m: {price: {in: 1, out: 2}}}}
 routes:
-  chat: {targets: [north/m, {target: south/m, tier: 1}], timeout: 30s}
+  chat: {targets: [north/m, {target: south/m, tier: 1}], timeout: 120s}
 )";
 inline const std::string kOne = R"(
 providers:
   north: {base_url: "https://north.example/v1", keys: [n], models: {m: {price: {in: 1, out: 2}}}}
 routes:
-  chat: {targets: [north/m], timeout: 30s}
+  chat: {targets: [north/m], timeout: 120s}
 )";
 
 inline std::shared_ptr<const relay::Config> config_of(const std::string& text) {
@@ -36,7 +36,8 @@ inline std::shared_ptr<const relay::Config> config_of(const std::string& text) {
 
 inline std::string lines_of(const std::vector<relay::Problem>& problems) {
   std::string out;
-  for (const relay::Problem& problem : problems) out += relay::format_problem("", problem) + "\n";
+  for (const relay::Problem& problem : problems)
+    out += relay::format_problem("it", problem) + "\n";
   return out;
 }
 

@@ -147,16 +147,17 @@ TEST(Workload, RepeatsAreTheSameQuestionInEverything) {
 
 TEST(Workload, SaysWhatIsWrongAndWhere) {
   EXPECT_EQ(problems("{kind: poison, requests: 1}"),
-            "1: kind: found \"poison\", wanted poisson, diurnal, spike, closed_loop, agents, "
+            "it:1: kind: found \"poison\", wanted poisson, diurnal, spike, closed_loop, agents, "
             "azure_trace or request_log; the nearest is \"poisson\"\n");
   EXPECT_EQ(problems("{kind: poisson}"),
-            "1: found neither requests nor duration, wanted one of them: when does it end?\n");
+            "it:1: found neither requests nor duration, wanted one of them: when does it end?\n");
   EXPECT_EQ(problems("{kind: poisson, requests: 1, model: chatt}"),
-            "1: model: unknown model \"chatt\"; the nearest is \"chat\"\n");
-  EXPECT_EQ(problems("{kind: poisson, requests: 1, factor: 3}"),
-            "1: factor: unknown key \"factor\"; the nearest is \"rate\"\n");
-  EXPECT_EQ(problems(""),
-            "found nothing, wanted a workload such as {kind: poisson, rate: 10, duration: 10m}\n");
+            "it:1: model: unknown model \"chatt\"; the nearest is \"chat\"\n");
+  EXPECT_EQ(problems("{kind: poisson, requests: 1, rat: 3}"),
+            "it:1: rat: unknown key \"rat\"; the nearest is \"rate\"\n");
+  EXPECT_EQ(
+      problems(""),
+      "it: found nothing, wanted a workload such as {kind: poisson, rate: 10, duration: 10m}\n");
 }
 
 // ---- traces -------------------------------------------------------------------------------------
