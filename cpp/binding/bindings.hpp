@@ -20,6 +20,7 @@ void bind_limits(pybind11::module_& m);
 void bind_breaker(pybind11::module_& m);
 void bind_choosing(pybind11::module_& m);
 void bind_stores(pybind11::module_& m);
+void bind_sim(pybind11::module_& m);
 
 inline std::optional<int64_t> ns_of(std::optional<Duration> duration) {
   return duration ? std::optional(duration->ns) : std::nullopt;

@@ -15,6 +15,7 @@ PYBIND11_MODULE(_core_of_main_interpreter, m) {
   keel::binding::bind_breaker(m);
   keel::binding::bind_choosing(m);
   keel::binding::bind_stores(m);
+  keel::binding::bind_sim(m);
 }
 
 // pybind11 refuses sub-interpreters by itself from Python 3.12 on and hangs before it.

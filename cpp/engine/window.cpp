@@ -76,12 +76,9 @@ int64_t Quantiles::upper_edge(int bucket) {
 
 void Quantiles::add(int64_t value, Instant now) {
   roll(now.ns / minutes(1).ns);
-  Slice& slice = slice_of(newest_);
-  int bucket = bucket_of(value);
-  ++slice.counts[bucket];
-  ++slice.samples;
-  ++total_.counts[bucket];
-  ++total_.samples;
+  const int bucket = bucket_of(value);
+  slice_of(newest_).add(bucket);
+  total_.add(bucket);
 }
 
 std::pair<int64_t, int64_t> Quantiles::faded(Instant now) const {
@@ -104,13 +101,18 @@ std::optional<int64_t> Quantiles::quantile(double q, Instant now) const {
   // The nearest rank; the small number keeps 0.07 of 100 at 7.
   double rank = std::ceil((q > 0 ? std::min(q, 1.0) : 0) * static_cast<double>(known) - 1e-9);
   int64_t left = std::clamp<int64_t>(static_cast<int64_t>(rank), 1, known);
-  int bucket = -1;
-  while (left > 0) {
-    ++bucket;
-    left -= total_.counts[bucket];
-    for (int64_t minute = first; minute < end; ++minute) left += slice_of(minute).counts[bucket];
-  }
-  return upper_edge(bucket);
+  // The first place at which so many are reached, by what counts give; and what was left before it.
+  auto walk = [&, minutes_from = first, minutes_to = end](auto counts, int from) {
+    for (int i = from;; ++i) {
+      int64_t here = counts(total_)[i];
+      for (int64_t minute = minutes_from; minute < minutes_to; ++minute)
+        here -= counts(slice_of(minute))[i];
+      if (left <= here) return i;
+      left -= here;
+    }
+  };
+  const int octave = walk([](const Slice& s) { return s.octaves.data(); }, 0);
+  return upper_edge(walk([](const Slice& s) { return s.counts.data(); }, octave * kPerOctave));
 }
 
 void Quantiles::roll(int64_t minute) {
@@ -120,6 +122,7 @@ void Quantiles::roll(int64_t minute) {
     Slice& slice = slice_of(m);
     if (slice.samples > 0) {
       for (int b = 0; b < kBuckets; ++b) total_.counts[b] -= slice.counts[b];
+      for (int o = 0; o < kOctaves; ++o) total_.octaves[o] -= slice.octaves[o];
       total_.samples -= slice.samples;
       slice = {};
     }

@@ -73,7 +73,14 @@ class Quantiles {
   static constexpr int kSlices = 10;
   struct Slice {
     std::array<uint32_t, kBuckets> counts{};
+    std::array<uint32_t, kOctaves> octaves{};  // their sums: a quantile is found in two short walks
     int64_t samples = 0;
+
+    void add(int bucket) {
+      ++counts[static_cast<size_t>(bucket)];
+      ++octaves[static_cast<size_t>(bucket / kPerOctave)];
+      ++samples;
+    }
   };
   static int bucket_of(int64_t value);
   static int64_t upper_edge(int bucket);

@@ -42,6 +42,7 @@ void Life::run(Call& call, Next next) {
 void Life::begin(Call& call) {
   call.began = now_;
   call.trace = std::make_shared<Trace>();
+  call.trace->says_why = engines_.config->traces_say_why;
   call.trace->id = call.request.id;
   call.trace->tenant = call.request.tenant;
   call.trace->model_asked = call.request.facts.model;
@@ -67,7 +68,8 @@ void Life::begin(Call& call) {
     call.exhausted_wait_left = std::min(route.exhausted_wait, kLongestWait);
   call.deadline_timer =
       engines_.due.add(call.deadline, {Due::Kind::call_deadline, call.request.call});
-  call.trace->say(Stage::begin, describe_request(engines_, call, now_), now_);
+  call.trace->say(
+      Stage::begin, [&] { return describe_request(engines_, call, now_); }, now_);
   run(call, Next::admit);
 }
 
@@ -125,7 +127,8 @@ Next Life::choose(Call& call) {
   call.attempt = take(engines_, call, seen, funding, actions_, now_);
   note_downgrade(engines_, call, funding, actions_, now_);
   call.pinned.reset();
-  call.trace->say(Stage::choose, describe_choice(engines_, call, seen, planned, funding), now_);
+  call.trace->say(
+      Stage::choose, [&] { return describe_choice(engines_, call, seen, planned, funding); }, now_);
   return Next::attempt;
 }
 
@@ -143,7 +146,8 @@ Next Life::attempt(Call& call) {
     call.delivery.begin(attempt.speech);
     engines_.due.remove(call.keep_timer);
   }
-  call.trace->say(Stage::attempt, describe_attempt(engines_, call, now_), now_);
+  call.trace->say(
+      Stage::attempt, [&] { return describe_attempt(engines_, call, now_); }, now_);
   actions_.push_back(send_of(engines_, call));
   if (call.paused) actions_.push_back(Pause{attempt.id, true});
   return Next::wait;
@@ -199,7 +203,8 @@ Next Life::classify(Call& call) {
   if (!attempt.sent) attempt.verdict.billed = Billed::no;
   call.last = attempt.verdict;
   call.candidates[attempt.candidate].last = attempt.verdict.cls;
-  call.trace->say(Stage::classify, describe_outcome(engines_, attempt), now_);
+  call.trace->say(
+      Stage::classify, [&] { return describe_outcome(engines_, attempt); }, now_);
   return Next::settle;
 }
 
@@ -216,7 +221,8 @@ Next Life::settle(Call& call) {
   settle_engines(engines_, call, attempt, actions_, now_);
   observe(engines_, call, attempt, record, now_);
   engines_.metrics.attempt(record);
-  call.trace->say(Stage::settle, describe_settlement(record), now_);
+  call.trace->say(
+      Stage::settle, [&] { return describe_settlement(record); }, now_);
   call.trace->attempts.push_back(std::move(record));
   if (!call.last_cooldown && attempt.outcome.hint.after)
     call.last_cooldown = std::min(*attempt.outcome.hint.after, kServerDelayMax);
@@ -236,7 +242,8 @@ Next Life::retry(Call& call) {
   const Survey seen = survey(engines_, call, now_);
   const Situation situation = situation_of(engines_, call, seen, now_);
   const Move move = next_move(situation);
-  call.trace->say(Stage::retry, describe_move(move), now_);
+  call.trace->say(
+      Stage::retry, [&] { return describe_move(move); }, now_);
   if (move.uses_patience) call.patience_left = call.patience_left - move.wait;
   switch (move.kind) {
     case Move::Kind::stop:
@@ -277,11 +284,13 @@ Next Life::nowhere(Call& call, const Survey& seen) {
     call.patience_left = std::max(call.patience_left - delay, Duration::zero());
     call.exhausted_wait_left = std::max(call.exhausted_wait_left - delay, Duration::zero());
     call.trial_wait_left = std::max(call.trial_wait_left - delay, Duration::zero());
-    call.trace->say(Stage::retry, describe_wait(engines_, seen, delay), now_);
+    call.trace->say(
+        Stage::retry, [&] { return describe_wait(engines_, seen, delay); }, now_);
     return wait(call, delay, std::nullopt);
   }
   if (to_other_route && may_go_on) return go_to_other_route(engines_, call, now_);
-  call.trace->say(Stage::retry, describe_exhaustion(engines_, seen, now_), now_);
+  call.trace->say(
+      Stage::retry, [&] { return describe_exhaustion(engines_, seen, now_); }, now_);
   if (call.tries > 0) return Next::respond;
   return answer(call, no_target(engines_, seen, now_));
 }
@@ -322,7 +331,8 @@ Next Life::answer(Call& call, Answer answer) {
   call.trace->ended = now_;
   if (!engines_.config->request_log_path.empty() && !call.trace->route.empty())
     call.trace->identity = log_identity(call.request, call.canonical);
-  call.trace->say(Stage::respond, describe_answer(engines_, call, answer), now_);
+  call.trace->say(
+      Stage::respond, [&] { return describe_answer(engines_, call, answer); }, now_);
   answer.trace = call.trace;
   engines_.traces->keep(call.trace);
   engines_.metrics.cache(call.trace->cache);

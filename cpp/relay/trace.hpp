@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace keel::relay {
@@ -73,8 +75,16 @@ struct Trace {
   std::vector<TraceLine> lines;
   std::vector<AttemptRecord> attempts;
 
-  void say(Stage stage, std::string text, Instant now) {
-    lines.push_back({now, stage, std::move(text)});
+  bool says_why = true;  // has lines; a simulation goes without them
+
+  // `what` is a text, or what makes one: it is not made where nobody keeps it.
+  template <typename What>
+  void say(Stage stage, What&& what, Instant now) {
+    if (!says_why) return;
+    if constexpr (std::is_invocable_v<What>)
+      lines.push_back({now, stage, what()});
+    else
+      lines.push_back({now, stage, std::forward<What>(what)});
   }
   // One screen of text: every line with its time since the request began.
   std::string explain() const;

@@ -6,104 +6,182 @@
 
 namespace keel::sim {
 
-namespace {
-// The simulated wall clock at virtual instant 0: 2026-11-27 00:00 UTC, a Black Friday.
-constexpr int64_t kWallStart_unix_ns = 1'795'737'600'000'000'000;
-}  // namespace
-
 Simulator::Simulator(std::shared_ptr<const relay::Config> config, relay::PolicySet policies,
                      std::vector<ProviderModel> models, uint64_t seed, Checker* checker,
                      Unkindness unkindness)
     : config_(std::move(config)),
       random_(seed),
-      upstream_(*config_, std::move(models), random_.next()),
+      providers_(std::make_unique<Upstream>(*config_, std::move(models), random_.next())),
       relay_(config_, std::move(policies), random_.next(), Instant{}),
       checker_(checker),
-      unkindness_(unkindness) {
+      unkindness_(unkindness),
+      true_bills_(config_->targets.size()) {
   if (checker_) checker_->attach(*this, *config_);
-  feed(relay::WallClock{kWallStart_unix_ns}, now_);
+  feed(relay::WallClock{wall_start_unix_ns_}, now_);
 }
 
-void Simulator::push(Instant at, decltype(Step::what) what) {
-  steps_.push({at, order_++, std::move(what)});
+Simulator::Simulator(std::shared_ptr<const relay::Config> config, relay::PolicySet policies,
+                     std::unique_ptr<Providers> providers, uint64_t seed, Checker* checker,
+                     Callers* callers, int64_t wall_start_unix_ns)
+    : config_(std::move(config)),
+      random_(seed),
+      providers_(std::move(providers)),
+      relay_(config_, std::move(policies), random_.next(), Instant{}),
+      checker_(checker),
+      callers_(callers),
+      wall_start_unix_ns_(wall_start_unix_ns),
+      true_bills_(config_->targets.size()) {
+  if (checker_) checker_->attach(*this, *config_);
+  feed(relay::WallClock{wall_start_unix_ns_}, now_);
 }
 
 void Simulator::arrive(relay::Request request, Instant at, Reading reading) {
-  ++arrivals_left_;
-  push(at, Arrival{std::move(request), reading});
+  arrivals_.emplace(++arrived_, Arrival{std::move(request), reading});
+  push(at, Step::Kind::arrival, arrived_);
 }
 
 void Simulator::cancel(CallId call, Instant at) {
-  push(at, relay::Cancel{call});
+  push(at, Step::Kind::cancel, call);
+}
+
+void Simulator::step_wall_clock(Duration by, Instant at) {
+  push(at, Step::Kind::wall, static_cast<uint64_t>(by.ns));
+}
+
+void Simulator::ask(relay::Request request, const Truth& truth, const Reading& reading) {
+  clock_ = std::max(clock_, now_);
+  begin_call(std::move(request), truth, reading, now_);
+}
+
+void Simulator::leave(CallId call) {
+  feed(relay::Cancel{call}, now_);
 }
 
 bool Simulator::busy() const {
-  return arrivals_left_ > 0 || relay_.open_calls() > 0 || !in_flight_.empty();
+  return !arrivals_.empty() || relay_.open_calls() > 0 || !in_flight_.empty() ||
+         (callers_ && callers_->next_at() != Instant::never());
 }
 
 void Simulator::run(Instant end) {
-  while (busy()) {
-    const Instant wake = relay_.wake_at();
-    const Instant step = steps_.empty() ? Instant::never() : steps_.top().at;
-    const Instant next = std::min(wake, step);
-    if (next == Instant::never() || next > end) return;
-    now_ = std::max(now_, next);
-    if (wake <= step) {
-      feed(relay::Wake{}, now_);
-      continue;
-    }
-    Step due = std::move(const_cast<Step&>(steps_.top()));
-    steps_.pop();
-    Instant seen = now_;
-    if (random_.chance(unkindness_.clock_steps_per_mille, 1000)) seen = seen - milliseconds(50);
-    if (!still_wanted(due, std::max(clock_, seen))) continue;
-    clock_ = std::max(clock_, seen);
-    std::visit(
-        [&](auto& what) {
-          if constexpr (std::is_same_v<std::decay_t<decltype(what)>, Arrival>) {
-            --arrivals_left_;
-            const wire::Facts& facts = what.request.facts;
-            bounds_[what.request.call] = {facts.input_tokens_estimate, facts.input_tokens_bound,
-                                          facts.max_output_tokens,
-                                          std::max<int64_t>(facts.choices, 1), facts.asks_tools};
-            if (what.reading.slowly()) readers_.emplace(what.request.call, what.reading);
-            if (checker_) checker_->arrived(what.request, clock_);
-            feed(std::move(what.request), seen);
-          } else if constexpr (std::is_same_v<std::decay_t<decltype(what)>, Bytes>) {
-            read_on(what.attempt, seen);
-          } else {
-            feed(std::move(what), seen);
-          }
-        },
-        due.what);
+  while (step(end)) {
   }
 }
 
-// Drops what a well-behaved driver would not report any more, and keeps our own books of the rest.
-bool Simulator::still_wanted(const Step& step, Instant told_at) {
-  if (const auto* sent = std::get_if<relay::Sent>(&step.what)) {
-    auto found = in_flight_.find(sent->attempt);
-    return found != in_flight_.end() &&
-           (!found->second.aborted || random_.chance(unkindness_.late_results_per_mille, 1000));
+bool Simulator::step(Instant end) {
+  if (!busy()) return false;
+  const Instant wake = relay_.wake_at();
+  const Instant due = steps_.next();
+  const Instant asked = callers_ ? callers_->next_at() : Instant::never();
+  const Instant next = std::min({wake, due, asked});
+  if (next == Instant::never() || next > end) return false;
+  now_ = std::max(now_, next);
+  if (wake == next) {
+    feed(relay::Wake{}, now_);
+  } else if (asked == next) {
+    callers_->due(*this, now_);
+  } else {
+    Step what;
+    steps_.pop_due(now_, what);
+    carry_out_step(what);
   }
-  if (const auto* finished = std::get_if<relay::Finished>(&step.what)) {
-    auto found = in_flight_.find(finished->attempt);
-    if (found == in_flight_.end()) return false;
-    const bool aborted = found->second.aborted;
-    if (!aborted && !found->second.scripted) upstream_.end(found->second.target);
-    if (checker_ && !aborted)
-      checker_->finished(finished->attempt, found->second.exchange, finished->reply, told_at);
-    in_flight_.erase(found);
-    return !aborted || random_.chance(unkindness_.late_results_per_mille, 1000);
-  }
-  if (const auto* pressed = std::get_if<relay::Backpressure>(&step.what)) {
-    if (!relay_.find(pressed->call)) return false;
-    if (!pressed->full) readers_.at(pressed->call).has_room(told_at);
-    return true;
-  }
-  if (const auto* probed = std::get_if<relay::Probed>(&step.what))
-    return probes_.erase(probed->probe) > 0;
   return true;
+}
+
+void Simulator::carry_out_step(const Step& due) {
+  Instant seen = now_;
+  if (unkindness_.clock_steps_per_mille > 0 &&
+      random_.chance(unkindness_.clock_steps_per_mille, 1000))
+    seen = seen - milliseconds(50);
+  relay::Finished finished;
+  if (!still_wanted(due, finished, std::max(clock_, seen))) return;
+  clock_ = std::max(clock_, seen);
+  switch (due.kind) {
+    case Step::Kind::arrival: {
+      Arrival arrival = std::move(arrivals_.extract(due.id).mapped());
+      return begin_call(std::move(arrival.request), {}, arrival.reading, seen);
+    }
+    case Step::Kind::cancel:
+      return feed(relay::Cancel{due.id}, seen);
+    case Step::Kind::full:
+      return feed(relay::Backpressure{due.id, true}, seen);
+    case Step::Kind::room:
+      return feed(relay::Backpressure{due.id, false}, seen);
+    case Step::Kind::sent:
+      return feed(relay::Sent{due.id}, seen);
+    case Step::Kind::bytes:
+      return read_on(due.id, seen);
+    case Step::Kind::finished:
+      return feed(std::move(finished), seen);
+    case Step::Kind::probed:
+      return feed(probes_.extract(due.id).mapped(), seen);
+    case Step::Kind::wall:
+      wall_start_unix_ns_ += static_cast<int64_t>(due.id);
+      return feed(relay::WallClock{wall_start_unix_ns_ + now_.ns}, seen);
+  }
+}
+
+void Simulator::begin_call(relay::Request request, const Truth& truth, const Reading& reading,
+                           Instant seen) {
+  const wire::Facts& facts = request.facts;
+  bounds_[request.call] = {facts.input_tokens_estimate,
+                           facts.input_tokens_bound,
+                           facts.max_output_tokens,
+                           std::max<int64_t>(facts.choices, 1),
+                           facts.asks_tools,
+                           facts.deterministic,
+                           truth,
+                           {}};
+  if (reading.slowly()) readers_.emplace(request.call, reading);
+  if (checker_) checker_->arrived(request, clock_);
+  feed(std::move(request), seen);
+}
+
+void Simulator::bill(AttemptId attempt) {
+  const InFlight& exchange = in_flight_.at(attempt);
+  const relay::TargetConfig& target = config_->targets[exchange.target];
+  const auto& price = config_->providers[target.provider].models[target.model].price;
+  if (!price) return;
+  const NanoUsd amount = cost_of(exchange.exchange.true_usage, *price);
+  true_bills_[exchange.target] += amount;
+  auto call = bounds_.find(exchange.call);
+  if (call != bounds_.end()) call->second.true_bill += amount;
+}
+
+// Drops what a well-behaved driver would not report any more, and keeps our own books of the rest.
+bool Simulator::still_wanted(const Step& step, relay::Finished& finished, Instant told_at) {
+  switch (step.kind) {
+    case Step::Kind::sent: {
+      auto found = in_flight_.find(step.id);
+      if (found == in_flight_.end()) return false;
+      if (found->second.aborted) return random_.chance(unkindness_.late_results_per_mille, 1000);
+      bill(step.id);
+      return true;
+    }
+    case Step::Kind::finished: {
+      auto found = in_flight_.find(step.id);
+      if (found == in_flight_.end()) return false;
+      InFlight& exchange = found->second;
+      const bool aborted = exchange.aborted;
+      finished = {.attempt = step.id, .outcome = exchange.exchange.outcome};
+      if (exchange.has_body && finished.outcome.status == 200)  // a nonce: whose reply is it?
+        finished.reply = Body::copy_of("reply to attempt " + std::to_string(step.id) + " by " +
+                                       config_->targets[exchange.target].name);
+      if (!aborted && !exchange.scripted) providers_->end(exchange.target);
+      if (checker_ && !aborted)
+        checker_->finished(step.id, exchange.exchange, finished.reply, told_at);
+      in_flight_.erase(found);
+      return !aborted || random_.chance(unkindness_.late_results_per_mille, 1000);
+    }
+    case Step::Kind::full:
+    case Step::Kind::room:
+      if (!relay_.find(step.id)) return false;
+      if (step.kind == Step::Kind::room) readers_.at(step.id).has_room(told_at);
+      return true;
+    case Step::Kind::probed:
+      return probes_.count(step.id) > 0;
+    default:
+      return true;
+  }
 }
 
 void Simulator::feed(relay::Event event, Instant now) {
@@ -119,9 +197,7 @@ void Simulator::feed(relay::Event event, Instant now) {
   actions_.clear();
   relay_.handle(std::move(event), now, actions_);
   ++events_;
-  relay::Actions todo;
-  todo.swap(actions_);
-  for (relay::Action& action : todo) {
+  for (relay::Action& action : actions_) {
     fold(action.index());
     std::visit([&](auto& a) { carry_out(a); }, action);
   }
@@ -142,8 +218,11 @@ Exchange Simulator::draw(const relay::Send& send) {
               .choices = bounds.choices,
               .tools = bounds.tools,
               .begun = begun_in(send),
-              .echoes = model.prefill == Prefill::prefix_echoed};
-  Exchange out = upstream_.begin(send, asked, now_);
+              .echoes = model.prefill == Prefill::prefix_echoed,
+              .says = bounds.truth.says,
+              .identity = bounds.truth.identity,
+              .deterministic = bounds.deterministic};
+  Exchange out = providers_->begin(send, asked, now_);
   out.begun = std::move(asked.begun);
   out.echoes = asked.echoes;
   return out;
@@ -156,21 +235,15 @@ void Simulator::carry_out(relay::Send& send) {
   const bool is_scripted = scripted.has_value();
   Exchange exchange = is_scripted ? std::move(*scripted) : draw(send);
   if (checker_) checker_->send(send, exchange, clock_);
-  if (exchange.sent_at) {
-    push(*exchange.sent_at, relay::Sent{send.attempt});
-  }
-  if (exchange.finished_at) {
-    relay::Finished finished{.attempt = send.attempt, .outcome = exchange.outcome};
-    if (!send.body.body.empty() && exchange.outcome.status == 200)  // a nonce: whose reply is it?
-      finished.reply = Body::copy_of("reply to attempt " + std::to_string(send.attempt) + " by " +
-                                     config_->targets[send.target].name);
-    push(*exchange.finished_at, std::move(finished));
-  }
-  auto [place, is_new] = in_flight_.emplace(send.attempt, InFlight{.call = send.call,
-                                                                   .target = send.target,
-                                                                   .exchange = std::move(exchange),
-                                                                   .scripted = is_scripted,
-                                                                   .flow = nullptr});
+  if (exchange.sent_at) push(*exchange.sent_at, Step::Kind::sent, send.attempt);
+  if (exchange.finished_at) push(*exchange.finished_at, Step::Kind::finished, send.attempt);
+  auto [place, is_new] =
+      in_flight_.emplace(send.attempt, InFlight{.call = send.call,
+                                                .target = send.target,
+                                                .exchange = std::move(exchange),
+                                                .scripted = is_scripted,
+                                                .has_body = !send.body.body.empty(),
+                                                .flow = nullptr});
   if (place->second.exchange.stream) begin_stream(send.attempt, place->second);
 }
 
@@ -178,7 +251,7 @@ void Simulator::carry_out(relay::Abort& abort) {
   fold(abort.attempt);
   auto found = in_flight_.find(abort.attempt);
   if (found == in_flight_.end()) return;
-  if (!found->second.scripted) upstream_.end(found->second.target);
+  if (!found->second.scripted) providers_->end(found->second.target);
   if (checker_) checker_->aborted(abort.attempt, clock_);
   const auto& flow = found->second.flow;
   if (flow ? flow->on_the_way : found->second.exchange.finished_at.has_value())
@@ -194,12 +267,12 @@ void Simulator::carry_out(relay::Probe& probe) {
     result = {probe.probe, scripted->reachable, scripted->status};
     takes = scripted->takes;
   } else {
-    result = upstream_.probe(probe, now_, takes);
+    result = providers_->probe(probe, now_, takes);
   }
   if (checker_) checker_->probe(probe);
   if (takes == Duration::max()) return;
-  probes_.emplace(probe.probe, true);
-  push(now_ + takes, result);
+  probes_.emplace(probe.probe, result);
+  push(now_ + takes, Step::Kind::probed, probe.probe);
 }
 
 void Simulator::carry_out(relay::AbortProbe& abort) {
@@ -210,10 +283,10 @@ void Simulator::carry_out(relay::Respond& respond) {
   fold(respond.call);
   fold(static_cast<uint64_t>(respond.answer.cost.value));
   fold(static_cast<uint64_t>(respond.answer.status));
-  bounds_.erase(respond.call);
-  readers_.erase(respond.call);
   if (checker_) checker_->responded(respond.call, respond.answer, clock_);
   if (on_answer) on_answer(respond.call, respond.answer, now_);
+  bounds_.erase(respond.call);
+  readers_.erase(respond.call);
 }
 
 void Simulator::carry_out(relay::Tell& tell) {

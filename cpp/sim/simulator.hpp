@@ -3,18 +3,18 @@
 // and seeded providers instead of sockets. After every event the checker looks at everything.
 // simulator_streams.cpp has what only streams need; their bytes go through the real wire/.
 
+#include "base/deadlines.hpp"
 #include "base/random.hpp"
 #include "relay/relay.hpp"
+#include "sim/callers.hpp"
 #include "sim/stream_reader.hpp"
 #include "sim/upstream.hpp"
 #include "wire/stream.hpp"
 
 #include <functional>
 #include <memory>
-#include <queue>
 #include <string>
 #include <unordered_map>
-#include <variant>
 #include <vector>
 
 namespace keel::sim {
@@ -28,16 +28,37 @@ struct Unkindness {
   uint32_t clock_steps_per_mille = 0;
 };
 
+// What the relay cannot see of a question, and its providers answer by.
+struct Truth {
+  std::optional<int64_t> says;  // so many tokens of answer
+  uint64_t identity = 0;        // equal for equal questions; 0: like no other
+  uint32_t asker = 0;           // the callers' own word for who asks: comes back with truth_of()
+};
+
 class Simulator {
  public:
   Simulator(std::shared_ptr<const relay::Config> config, relay::PolicySet policies,
             std::vector<ProviderModel> models, uint64_t seed, Checker* checker = nullptr,
             Unkindness unkindness = {});
+  // `callers` (or nobody) are pulled from; `wall_start`: the wall clock at the first instant.
+  Simulator(std::shared_ptr<const relay::Config> config, relay::PolicySet policies,
+            std::unique_ptr<Providers> providers, uint64_t seed, Checker* checker, Callers* callers,
+            int64_t wall_start_unix_ns = kWallStart_unix_ns);
+
+  // 2026-11-27 00:00 UTC, a Black Friday.
+  static constexpr int64_t kWallStart_unix_ns = 1'795'737'600'000'000'000;
 
   void arrive(relay::Request request, Instant at, Reading reading = {});
   void cancel(CallId call, Instant at);
+  // The wall clock jumps then.
+  void step_wall_clock(Duration by, Instant at);
   // Runs until nothing but health checks is left, or until `end`.
   void run(Instant end = Instant::never());
+  // One thing that happens; false: nothing is left, or not before `end`.
+  bool step(Instant end = Instant::never());
+  // For callers, at the instant they were called with.
+  void ask(relay::Request request, const Truth& truth, const Reading& reading = {});
+  void leave(CallId call);
 
   // Asked first how an exchange goes, and how a probe; where they are not set, or say nothing, the
   // seeded providers decide.
@@ -58,28 +79,42 @@ class Simulator {
   uint64_t sends() const { return sends_; }
   // Every event, instant and action folded into one number: the same seed gives the same.
   uint64_t fingerprint() const { return fingerprint_; }
-  // What the providers truly bill for everything sent so far.
-  NanoUsd true_bill() const { return true_bill_; }
+  // What the providers truly bill for what was sent, per target; and for a call that is open or is
+  // being answered.
+  const std::vector<NanoUsd>& true_bills() const { return true_bills_; }
+  struct Told {
+    const Truth& truth;
+    NanoUsd true_bill;
+  };
+  Told truth_of(CallId call) const {
+    const Bounds& bounds = bounds_.at(call);
+    return {bounds.truth, bounds.true_bill};
+  }
+  // How much is held: what must not grow with the number of requests.
+  size_t held() const {
+    return steps_.size() + in_flight_.size() + bounds_.size() + readers_.size() + probes_.size() +
+           arrivals_.size();
+  }
 
  private:
   struct Arrival {
     relay::Request request;
     Reading reading;
   };
-  struct Bytes {  // the next ones of a stream are there
-    AttemptId attempt;
-  };
   struct Step {
-    Instant at;
-    uint64_t order;
-    std::variant<Arrival, relay::Cancel, relay::Backpressure, relay::Sent, Bytes, relay::Finished,
-                 relay::Probed>
-        what;
-  };
-  struct Later {
-    bool operator()(const Step& a, const Step& b) const {
-      return a.at != b.at ? a.at > b.at : a.order > b.order;
-    }
+    enum class Kind : uint8_t {
+      arrival,   // id: its number
+      cancel,    // id: call
+      full,      // id: call
+      room,      // id: call
+      sent,      // id: attempt
+      bytes,     // id: attempt; the next ones of a stream are there
+      finished,  // id: attempt
+      probed,    // id: probe
+      wall,      // id: so many ns more, in two's complement
+    };
+    Kind kind = Kind::arrival;
+    uint64_t id = 0;
   };
   struct Flow {  // of a stream that comes in
     std::unique_ptr<wire::StreamReader> reader;
@@ -94,6 +129,7 @@ class Simulator {
     Exchange exchange;
     bool scripted = false;
     bool aborted = false;
+    bool has_body = false;
     std::unique_ptr<Flow> flow;
   };
   struct Bounds {
@@ -102,12 +138,18 @@ class Simulator {
     std::optional<int64_t> max_out;
     int64_t choices;
     bool tools;
+    bool deterministic;
+    Truth truth;
+    NanoUsd true_bill;
   };
 
-  void push(Instant at, decltype(Step::what) what);
+  void push(Instant at, Step::Kind kind, uint64_t id) { steps_.add(at, {kind, id}); }
   bool busy() const;
   void feed(relay::Event event, Instant now);
-  bool still_wanted(const Step& step, Instant told_at);
+  bool still_wanted(const Step& step, relay::Finished& finished, Instant told_at);
+  void carry_out_step(const Step& due);
+  void begin_call(relay::Request request, const Truth& truth, const Reading& reading, Instant seen);
+  void bill(AttemptId attempt);
   Exchange draw(const relay::Send& send);
   static std::string begun_in(const relay::Send& send);  // an answer to be gone on with, if any
   void begin_stream(AttemptId attempt, InFlight& exchange);
@@ -127,24 +169,26 @@ class Simulator {
 
   std::shared_ptr<const relay::Config> config_;
   Random random_;
-  Upstream upstream_;
+  std::unique_ptr<Providers> providers_;
   relay::Relay relay_;
   Checker* checker_;
+  Callers* callers_ = nullptr;
   Unkindness unkindness_;
-  std::priority_queue<Step, std::vector<Step>, Later> steps_;
+  int64_t wall_start_unix_ns_ = kWallStart_unix_ns;
+  Deadlines<Step> steps_;
+  std::unordered_map<uint64_t, Arrival> arrivals_;  // those of arrive(), by number
   std::unordered_map<AttemptId, InFlight> in_flight_;
   std::unordered_map<CallId, Bounds> bounds_;
   std::unordered_map<CallId, SlowReader> readers_;
-  std::unordered_map<ProbeId, bool> probes_;
+  std::unordered_map<ProbeId, relay::Probed> probes_;  // under way, with their results
   relay::Actions actions_;
   Instant now_;
   Instant clock_;  // the latest instant the relay was told: its own time
-  uint64_t order_ = 0;
+  uint64_t arrived_ = 0;
   uint64_t events_ = 0;
   uint64_t sends_ = 0;
-  uint64_t arrivals_left_ = 0;
   uint64_t fingerprint_ = 0x9e3779b97f4a7c15ULL;
-  NanoUsd true_bill_;
+  std::vector<NanoUsd> true_bills_;
 };
 
 }  // namespace keel::sim

@@ -25,14 +25,15 @@ std::string Simulator::begun_in(const relay::Send& send) {
 
 void Simulator::begin_stream(AttemptId attempt, InFlight& exchange) {
   exchange.flow = std::make_unique<Flow>();
-  exchange.flow->reader = wire::dialect_named("openai")->stream_reader(Operation::chat);
+  if (exchange.exchange.stream->events.empty())
+    exchange.flow->reader = wire::dialect_named("openai")->stream_reader(Operation::chat);
   await_bytes(attempt, exchange);
 }
 
 void Simulator::await_bytes(AttemptId attempt, InFlight& exchange) {
   const auto& arrival = exchange.exchange.stream->arrivals[exchange.flow->arrivals];
   exchange.flow->on_the_way = true;
-  push(std::max(now_, *exchange.exchange.sent_at + arrival.after), Bytes{attempt});
+  push(std::max(now_, *exchange.exchange.sent_at + arrival.after), Step::Kind::bytes, attempt);
 }
 
 void Simulator::read_on(AttemptId attempt, Instant seen) {
@@ -49,8 +50,14 @@ void Simulator::read_on(AttemptId attempt, Instant seen) {
   const size_t end = plan->arrivals[flow.arrivals++].end;
   const bool last = flow.arrivals == plan->arrivals.size();
   std::vector<StreamEvent> events;
-  flow.reader->feed(std::string_view(plan->bytes).substr(begin, end - begin), events);
-  if (last && plan->over) flow.reader->end(events);
+  if (flow.reader) {
+    flow.reader->feed(std::string_view(plan->bytes).substr(begin, end - begin), events);
+    if (last && plan->over) flow.reader->end(events);
+  } else {
+    for (size_t i = 0; i < plan->events.size(); ++i)
+      if (plan->frames[i].at.offset >= begin && plan->frames[i].at.end() <= end)
+        events.push_back(plan->events[i]);
+  }
   if (found->second.aborted) in_flight_.erase(found);
   tell(attempt, events, seen);
   found = in_flight_.find(attempt);
@@ -71,7 +78,7 @@ void Simulator::tell(AttemptId attempt, std::vector<StreamEvent>& events, Instan
 
 void Simulator::end_stream(AttemptId attempt, Instant seen) {
   auto found = in_flight_.find(attempt);
-  if (!found->second.scripted) upstream_.end(found->second.target);
+  if (!found->second.scripted) providers_->end(found->second.target);
   relay::Finished finished{.attempt = attempt, .outcome = found->second.exchange.outcome};
   if (checker_) checker_->finished(attempt, found->second.exchange, {}, clock_);
   in_flight_.erase(found);
@@ -98,11 +105,11 @@ void Simulator::carry_out(relay::Deliver& piece) {
   if (found == readers_.end()) return;
   SlowReader& reader = found->second;
   reader.given(piece.bytes.size(), now_);
-  if (reader.leaves()) push(now_, relay::Cancel{piece.call});
+  if (reader.leaves()) push(now_, Step::Kind::cancel, piece.call);
   if (!reader.becomes_full()) return;
-  push(now_, relay::Backpressure{piece.call, true});
+  push(now_, Step::Kind::full, piece.call);
   const Instant room = reader.has_room_at(now_);
-  if (room != Instant::never()) push(room, relay::Backpressure{piece.call, false});
+  if (room != Instant::never()) push(room, Step::Kind::room, piece.call);
 }
 
 }  // namespace keel::sim

@@ -44,6 +44,8 @@ enum class StreamError : uint8_t { server, overloaded, rate_limited, quota, unna
 struct StreamPlan {
   std::string id, model;
   std::string bytes;
+  // Told as they are, one for each frame; none: a reader makes them of the bytes.
+  std::vector<StreamEvent> events;
   std::vector<Frame> frames;  // all that come, whole; unparsable ones and errors included
   std::vector<Said> answer;   // all that it would have said
   size_t choices = 1;         // so many finish markers make it complete

@@ -243,10 +243,4 @@ relay::Probed Upstream::probe(const relay::Probe& probe, Instant now, Duration& 
   return {probe.probe, true, fault == Fault::unauthorized ? 401 : 200};
 }
 
-NanoUsd Upstream::bill(TargetIndex target, const Usage& usage) const {
-  const relay::TargetConfig& t = config_.targets[target];
-  const auto& price = config_.providers[t.provider].models[t.model].price;
-  return price ? cost_of(usage, *price) : NanoUsd{0};
-}
-
 }  // namespace keel::sim

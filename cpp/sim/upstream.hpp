@@ -109,20 +109,34 @@ struct Asked {
   bool tools = false;
   std::string begun;
   bool echoes = false;
+  // What the question is, for providers that answer it and do not invent their own.
+  std::optional<int64_t> says;  // so many tokens
+  uint64_t identity = 0;        // equal for questions that are equal; 0: like no other
+  bool deterministic = false;
 };
 
 // A send that leaves at once and comes back after `takes` with this fault.
 Exchange exchange_of(Fault fault, const Usage& usage, Duration takes, Instant now,
                      Duration delay = seconds(1));
 
-class Upstream {
+// The providers' side, as the driver asks for it.
+class Providers {
+ public:
+  virtual ~Providers() = default;
+  virtual Exchange begin(const relay::Send& send, const Asked& asked, Instant now) = 0;
+  virtual void end(TargetIndex target) = 0;  // finished or aborted: frees its place
+  // `takes` is Duration::max() where nothing ever comes.
+  virtual relay::Probed probe(const relay::Probe& probe, Instant now, Duration& takes) = 0;
+};
+
+// Hostile nights' providers: they also bill what nobody would expect.
+class Upstream final : public Providers {
  public:
   Upstream(const relay::Config& config, std::vector<ProviderModel> models, uint64_t seed);
 
-  Exchange begin(const relay::Send& send, const Asked& asked, Instant now);
-  void end(TargetIndex target);  // finished or aborted: frees its place
-  relay::Probed probe(const relay::Probe& probe, Instant now, Duration& takes);
-  NanoUsd bill(TargetIndex target, const Usage& usage) const;
+  Exchange begin(const relay::Send& send, const Asked& asked, Instant now) override;
+  void end(TargetIndex target) override;
+  relay::Probed probe(const relay::Probe& probe, Instant now, Duration& takes) override;
 
  private:
   const Phase& phase_of(ProviderIndex provider, Instant now) const;

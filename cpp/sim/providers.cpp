@@ -1,0 +1,227 @@
+#include "sim/providers.hpp"
+
+#include "sim/coarse_stream.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace keel::sim {
+
+namespace {
+
+constexpr uint64_t kSpread = 0x9e3779b97f4a7c15ULL;  // makes seeds of neighbours differ
+constexpr double kMinute_ns = 60e9;
+
+// What a plain reply makes of a stream's ending.
+Fault plainly(Ending ending) {
+  switch (ending) {
+    case Ending::cut:
+      return Fault::reset;
+    case Ending::stall:
+      return Fault::silence;
+    case Ending::error_event:
+    case Ending::garbage:
+      return Fault::error_inside;
+    default:
+      return Fault::none;
+  }
+}
+
+Duration whole_seconds(Duration at_least) {
+  return seconds(std::max<int64_t>(1, (at_least.ns + 999'999'999) / 1'000'000'000));
+}
+
+uint64_t hash_of(std::string_view text, uint64_t seed) {  // FNV-1a
+  uint64_t out = 0xcbf29ce484222325ULL ^ seed;
+  for (char c : text) out = (out ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
+  return out * kSpread;
+}
+
+std::string hex_of(uint64_t seed) {
+  constexpr char kHex[] = "0123456789abcdef";
+  std::string out(32, '0');
+  for (size_t i = 0; i < out.size(); ++i) {
+    out[i] = kHex[seed >> 60];
+    seed = (seed << 4 | seed >> 60) * 0xd1342543de82ef95ULL + 1;
+  }
+  return out;
+}
+
+}  // namespace
+
+ScenarioProviders::ScenarioProviders(std::shared_ptr<const relay::Config> config, Scenario scenario,
+                                     uint64_t seed)
+    : config_(std::move(config)),
+      scenario_(std::move(scenario)),
+      random_(seed),
+      weather_(scenario_, random_.next()),
+      loads_(scenario_.behaviours.size()) {
+  for (size_t i = 0; i < loads_.size(); ++i) {
+    const Capacity& capacity = scenario_.behaviours[i].capacity;
+    const auto requests = static_cast<double>(capacity.requests_per_minute);
+    const auto tokens = static_cast<double>(capacity.tokens_per_minute);
+    loads_[i].requests = {requests, requests, {}};
+    loads_[i].tokens = {tokens, tokens, {}};
+  }
+}
+
+void ScenarioProviders::Bucket::fill(Instant now) {
+  const auto passed = static_cast<double>(elapsed(at, now).ns);
+  level = std::min(per_minute, level + per_minute * passed / kMinute_ns);
+  at = std::max(at, now);
+}
+
+Duration ScenarioProviders::Bucket::until(double amount) const {
+  const double missing = std::min(amount, per_minute) - level;
+  return missing <= 0 ? Duration::zero() : from_seconds(missing / per_minute * 60);
+}
+
+// After how long there is room, if there is none.
+std::optional<Duration> ScenarioProviders::refuses(Load& load, const Capacity& capacity,
+                                                   double tokens, Instant now) {
+  if (capacity.concurrent > 0 && load.in_flight >= capacity.concurrent) return seconds(1);
+  Duration wait;
+  if (capacity.requests_per_minute > 0) {
+    load.requests.fill(now);
+    wait = std::max(wait, load.requests.until(1));
+  }
+  if (capacity.tokens_per_minute > 0) {
+    load.tokens.fill(now);
+    wait = std::max(wait, load.tokens.until(tokens));
+  }
+  if (wait > Duration::zero()) return whole_seconds(wait);
+  return std::nullopt;
+}
+
+void ScenarioProviders::take(Load& load, const Capacity& capacity, double tokens) {
+  if (capacity.requests_per_minute > 0) load.requests.level -= 1;
+  if (capacity.tokens_per_minute > 0) load.tokens.level -= tokens;
+}
+
+Exchange ScenarioProviders::begin(const relay::Send& send, const Asked& asked, Instant now) {
+  const uint32_t index = scenario_.of_target[send.target];
+  const Behaviour& behaviour = scenario_.behaviours[index];
+  const Weather::Conditions& conditions = weather_.at(index, now);
+  Load& load = loads_[index];
+  Exchange out;
+  out.true_usage.in = std::min(asked.in, std::max<int64_t>(asked.in_bound, 0));
+  out.true_usage.out = asked.says.value_or(0);
+  if (!asked.says && asked.max_out > 0) out.true_usage.out = behaviour.output_tokens.draw(random_);
+  out.true_usage.out = std::min(out.true_usage.out, std::max<int64_t>(asked.max_out, 0));
+  Trouble trouble;
+  Duration delay = seconds(1);
+  const auto tokens = static_cast<double>(out.true_usage.in + out.true_usage.out);
+  if (conditions.outage) {
+    trouble.fault = *conditions.outage;
+  } else if (auto wait = refuses(load, behaviour.capacity, tokens, now)) {
+    trouble.fault = Fault::throttled;
+    delay = *wait;
+  } else {
+    take(load, behaviour.capacity, tokens);
+    trouble = conditions.errors->draw(random_);
+    if (!send.stream)
+      trouble = {trouble.fault == Fault::none ? plainly(trouble.ending) : trouble.fault,
+                 Ending::whole};
+  }
+  ++load.in_flight;
+  out.fault = trouble.fault;
+  out.outcome = outcome_of(out.fault, out.true_usage, delay);
+  if (out.fault == Fault::overrun) out.outcome.usage->out = asked.max_out + 1;
+  if (never_billed(out.fault)) out.true_usage = {};
+  if (out.fault == Fault::connect_hangs) return out;
+  const Instant sent = now + scaled(behaviour.connect, conditions.slowness);
+  if (out.fault == Fault::refused) {
+    out.finished_at = sent;
+    return out;
+  }
+  out.sent_at = sent;
+  if (out.fault == Fault::silence) return out;
+  if (never_billed(out.fault)) {
+    out.finished_at = sent + scaled(behaviour.error_latency, conditions.slowness);
+    return out;
+  }
+  const Duration first = scaled(
+      scaled(behaviour.ttft_p50, log_normal(behaviour.ttft_spread, random_)), conditions.slowness);
+  const Duration rest = from_seconds(static_cast<double>(out.true_usage.out) /
+                                     conditions.tokens_per_second * conditions.slowness);
+  const Instant breaks = std::max(conditions.breaks, sent);
+  const bool breaks_off = breaks < sent + first + rest;
+  if (send.stream && (answers(out.fault) || out.fault == Fault::filtered)) {
+    Ending ending = trouble.ending;
+    Duration ends_after = scaled(first + rest, ending == Ending::whole ? 1 : random_.unit());
+    if (breaks_off && breaks - sent < ends_after) {
+      ending = conditions.breaks_by == Fault::silence ? Ending::stall : Ending::cut;
+      ends_after = breaks - sent;
+    }
+    speak(out, send, asked, {first, rest, ending, ends_after});
+    return out;
+  }
+  out.finished_at = sent + first + rest;
+  if (breaks_off) {
+    out.fault = conditions.breaks_by == Fault::silence ? Fault::silence : Fault::reset;
+    out.outcome = outcome_of(out.fault, out.true_usage, delay);
+    out.finished_at = breaks;
+    if (out.fault == Fault::silence) out.finished_at.reset();
+  }
+  return out;
+}
+
+// A 200 that is a stream.
+void ScenarioProviders::speak(Exchange& out, const relay::Send& send, const Asked& asked,
+                              const Course& course) {
+  const relay::TargetConfig& target = config_->targets[send.target];
+  const relay::ModelConfig& model = config_->providers[target.provider].models[target.model];
+  const uint64_t question = asked.identity != 0 ? asked.identity : send.call;
+  CoarseStream stream;
+  stream.attempt = send.attempt;
+  stream.model = model.name;
+  // Only what is deterministic is said in the same words again.
+  stream.text = hex_of(asked.deterministic ? hash_of(model.name, question) : random_.next());
+  if (!asked.begun.empty()) {
+    const bool knows_it =
+        stream.text.size() > asked.begun.size() && stream.text.starts_with(asked.begun);
+    std::string rest = knows_it ? stream.text.substr(asked.begun.size()) : stream.text;
+    stream.text = asked.echoes ? asked.begun + rest : rest;
+  }
+  stream.usage = out.true_usage;
+  stream.first = course.first;
+  stream.rest = course.rest;
+  stream.ending = course.ending;
+  stream.ends_after = course.ends_after;
+  StreamPlan plan = plan_coarsely(stream);
+  if (out.fault == Fault::no_usage || out.fault == Fault::filtered)
+    for (StreamEvent& event : plan.events) {
+      if (out.fault == Fault::no_usage) event.usage.reset();
+      event.content_filtered =
+          out.fault == Fault::filtered && event.kind == StreamEvent::Kind::finish;
+    }
+  const bool in_part = course.ending != Ending::whole && course.ending != Ending::no_end_marker &&
+                       course.ending != Ending::no_finish && course.rest > Duration::zero();
+  if (in_part) {  // billed for what was said
+    const Duration spoke = std::max(course.ends_after - course.first, Duration::zero());
+    const double share = std::min(1.0, spoke.seconds() / course.rest.seconds());
+    out.true_usage.out =
+        static_cast<int64_t>(std::ceil(static_cast<double>(out.true_usage.out) * share));
+  }
+  out.stream = std::make_shared<const StreamPlan>(std::move(plan));
+  out.outcome = {};
+  out.outcome.status = 200;
+  out.outcome.ended = out.stream->broken ? Ended::broken : Ended::replied;
+}
+
+void ScenarioProviders::end(TargetIndex target) {
+  --loads_[scenario_.of_target[target]].in_flight;
+}
+
+relay::Probed ScenarioProviders::probe(const relay::Probe& probe, Instant now, Duration& takes) {
+  const uint32_t index = scenario_.of_provider[probe.provider];
+  const Weather::Conditions& conditions = weather_.at(index, now);
+  takes = scaled(scenario_.behaviours[index].connect, 2 * conditions.slowness);
+  if (!conditions.outage) return {probe.probe, true, 200};
+  const Fault kind = *conditions.outage;
+  if (kind == Fault::silence || kind == Fault::connect_hangs) takes = Duration::max();
+  const int status = outcome_of(kind, {}, {}).status;
+  return {probe.probe, status >= 200 && status < 500, status};
+}
+
+}  // namespace keel::sim
