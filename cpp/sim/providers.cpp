@@ -102,28 +102,14 @@ Exchange ScenarioProviders::begin(const relay::Send& send, const Asked& asked, I
   const uint32_t index = scenario_.of_target[send.target];
   const Behaviour& behaviour = scenario_.behaviours[index];
   const Weather::Conditions& conditions = weather_.at(index, now);
-  Load& load = loads_[index];
   Exchange out;
   out.true_usage.in = std::min(asked.in, std::max<int64_t>(asked.in_bound, 0));
   out.true_usage.out = asked.says.value_or(0);
   if (!asked.says && asked.max_out > 0) out.true_usage.out = behaviour.output_tokens.draw(random_);
   out.true_usage.out = std::min(out.true_usage.out, std::max<int64_t>(asked.max_out, 0));
-  Trouble trouble;
   Duration delay = seconds(1);
-  const auto tokens = static_cast<double>(out.true_usage.in + out.true_usage.out);
-  if (conditions.outage) {
-    trouble.fault = *conditions.outage;
-  } else if (auto wait = refuses(load, behaviour.capacity, tokens, now)) {
-    trouble.fault = Fault::throttled;
-    delay = *wait;
-  } else {
-    take(load, behaviour.capacity, tokens);
-    trouble = conditions.errors->draw(random_);
-    if (!send.stream)
-      trouble = {trouble.fault == Fault::none ? plainly(trouble.ending) : trouble.fault,
-                 Ending::whole};
-  }
-  ++load.in_flight;
+  const Trouble trouble = trouble_of(index, conditions, out.true_usage, send.stream, delay, now);
+  ++loads_[index].in_flight;
   out.fault = trouble.fault;
   out.outcome = outcome_of(out.fault, out.true_usage, delay);
   if (out.fault == Fault::overrun) out.outcome.usage->out = asked.max_out + 1;
@@ -140,30 +126,54 @@ Exchange ScenarioProviders::begin(const relay::Send& send, const Asked& asked, I
     out.finished_at = sent + scaled(behaviour.error_latency, conditions.slowness);
     return out;
   }
-  const Duration first = scaled(
-      scaled(behaviour.ttft_p50, log_normal(behaviour.ttft_spread, random_)), conditions.slowness);
-  const Duration rest = from_seconds(static_cast<double>(out.true_usage.out) /
-                                     conditions.tokens_per_second * conditions.slowness);
-  const Instant breaks = std::max(conditions.breaks, sent);
-  const bool breaks_off = breaks < sent + first + rest;
-  if (send.stream && (answers(out.fault) || out.fault == Fault::filtered)) {
-    Ending ending = trouble.ending;
-    Duration ends_after = scaled(first + rest, ending == Ending::whole ? 1 : random_.unit());
-    if (breaks_off && breaks - sent < ends_after) {
-      ending = conditions.breaks_by == Fault::silence ? Ending::stall : Ending::cut;
-      ends_after = breaks - sent;
-    }
-    speak(out, send, asked, {first, rest, ending, ends_after});
-    return out;
-  }
-  out.finished_at = sent + first + rest;
-  if (breaks_off) {
-    out.fault = conditions.breaks_by == Fault::silence ? Fault::silence : Fault::reset;
-    out.outcome = outcome_of(out.fault, out.true_usage, delay);
-    out.finished_at = breaks;
-    if (out.fault == Fault::silence) out.finished_at.reset();
-  }
+  Course course;
+  course.ending = trouble.ending;
+  course.first = scaled(scaled(behaviour.ttft_p50, log_normal(behaviour.ttft_spread, random_)),
+                        conditions.slowness);
+  course.rest = from_seconds(static_cast<double>(out.true_usage.out) /
+                             conditions.tokens_per_second * conditions.slowness);
+  reply(out, send, asked, course, conditions);
   return out;
+}
+
+// What goes wrong with a send, and the delay that a refusal states.
+Trouble ScenarioProviders::trouble_of(uint32_t index, const Weather::Conditions& conditions,
+                                      const Usage& usage, bool stream, Duration& delay,
+                                      Instant now) {
+  const Capacity& capacity = scenario_.behaviours[index].capacity;
+  const auto tokens = static_cast<double>(usage.in + usage.out);
+  if (conditions.outage) return {*conditions.outage, Ending::whole};
+  if (auto wait = refuses(loads_[index], capacity, tokens, now)) {
+    delay = *wait;
+    return {Fault::throttled, Ending::whole};
+  }
+  take(loads_[index], capacity, tokens);
+  const Trouble drawn = conditions.errors->draw(random_);
+  if (stream || drawn.fault != Fault::none) return drawn;
+  return {plainly(drawn.ending), Ending::whole};
+}
+
+// A 200, or what looks like one at first; an outage that begins before its end breaks it off.
+void ScenarioProviders::reply(Exchange& out, const relay::Send& send, const Asked& asked,
+                              Course course, const Weather::Conditions& conditions) {
+  const Instant sent = *out.sent_at;
+  const Duration whole = course.first + course.rest;
+  const Instant breaks = std::max(conditions.breaks, sent);
+  const bool hangs = conditions.breaks_by == Fault::silence;
+  if (send.stream && (answers(out.fault) || out.fault == Fault::filtered)) {
+    course.ends_after = scaled(whole, course.ending == Ending::whole ? 1 : random_.unit());
+    if (breaks < sent + course.ends_after) {
+      course.ending = hangs ? Ending::stall : Ending::cut;
+      course.ends_after = breaks - sent;
+    }
+    return speak(out, send, asked, course);
+  }
+  out.finished_at = sent + whole;
+  if (breaks >= *out.finished_at) return;
+  out.fault = hangs ? Fault::silence : Fault::reset;
+  out.outcome = outcome_of(out.fault, out.true_usage, {});
+  out.finished_at = breaks;
+  if (hangs) out.finished_at.reset();
 }
 
 // A 200 that is a stream.

@@ -41,6 +41,10 @@ class ScenarioProviders final : public Providers {
 
   std::optional<Duration> refuses(Load& load, const Capacity& capacity, double tokens, Instant now);
   void take(Load& load, const Capacity& capacity, double tokens);
+  Trouble trouble_of(uint32_t behaviour, const Weather::Conditions& conditions, const Usage& usage,
+                     bool stream, Duration& delay, Instant now);
+  void reply(Exchange& out, const relay::Send& send, const Asked& asked, Course course,
+             const Weather::Conditions& conditions);
   void speak(Exchange& out, const relay::Send& send, const Asked& asked, const Course& course);
 
   std::shared_ptr<const relay::Config> config_;

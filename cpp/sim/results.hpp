@@ -11,12 +11,13 @@
 #include "sim/workload.hpp"
 
 #include <array>
-#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+#include <nlohmann/json_fwd.hpp>
 
 namespace keel::sim {
 
@@ -97,6 +98,8 @@ class Results {
     relay::Notice notice;
   };
 
+  nlohmann::ordered_json targets_json(const Ending& ending) const;
+  void add_told(nlohmann::ordered_json& out) const;
   void count_attempts(const relay::Answer& answer);
   void add_rows(const Told& told, const Arrival& asks, const relay::Answer& answer, Instant now);
   int32_t code(std::unordered_map<std::string, int32_t>& codes, const std::string& name);

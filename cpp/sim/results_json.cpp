@@ -62,6 +62,49 @@ std::string hex(uint64_t value) {
 
 }  // namespace
 
+Json Results::targets_json(const Ending& ending) const {
+  uint64_t all_answers = 0;
+  for (const PerTarget& target : targets_) all_answers += target.answers;
+  Json targets = Json::array();
+  for (size_t i = 0; i < targets_.size(); ++i) {
+    const PerTarget& target = targets_[i];
+    const relay::TargetConfig& config = config_->targets[i];
+    Json verdicts = Json::object();
+    for (int c = 0; c < kClassCount; ++c)
+      if (target.classes[static_cast<size_t>(c)] > 0)
+        verdicts[std::string(keel::name_of(static_cast<Class>(c)))] =
+            target.classes[static_cast<size_t>(c)];
+    const relay::ProviderConfig& provider = config_->providers[config.provider];
+    targets.push_back({{"target", config.name},
+                       {"provider", provider.name},
+                       {"model", provider.models[config.model].name},
+                       {"attempts", target.attempts},
+                       {"sends", target.sends},
+                       {"answers", target.answers},
+                       {"share", ratio(target.answers, all_answers)},
+                       {"verdicts", verdicts},
+                       {"took_s", quantiles_of(target.took)},
+                       {"tokens_in", target.tokens_in},
+                       {"tokens_out", target.tokens_out},
+                       {"posted_nano_usd", target.posted.value},
+                       {"true_bill_nano_usd", ending.true_bills[i].value}});
+  }
+  return targets;
+}
+
+void Results::add_told(Json& out) const {
+  Json& told = out["told"] = Json::array();
+  for (const Happening& one : happenings_)
+    told.push_back({{"at_s", static_cast<double>(one.at.ns) / 1e9},
+                    {"kind", std::string(relay::name_of(one.notice.kind))},
+                    {"subject", one.notice.subject},
+                    {"text", one.notice.text}});
+  Json& told_counts = out["told_counts"] = Json::object();
+  for (size_t i = 0; i < happened_.size(); ++i)
+    if (happened_[i] > 0)
+      told_counts[std::string(relay::name_of(static_cast<relay::Notice::Kind>(i)))] = happened_[i];
+}
+
 std::string Results::json(const Ending& ending) const {
   const auto count = [&](UserOutcome outcome) { return outcomes_[static_cast<size_t>(outcome)]; };
   const uint64_t good = count(UserOutcome::ok) + count(UserOutcome::cached);
@@ -102,43 +145,9 @@ std::string Results::json(const Ending& ending) const {
   out["money"] = {{"posted_nano_usd", posted_.value},     {"true_bill_nano_usd", billed.value},
                   {"estimated_postings", estimated_},     {"overrun_nano_usd", overrun_.value},
                   {"unposted_nano_usd", unposted_.value}, {"overspend_nano_usd", overspend_.value}};
-  uint64_t all_answers = 0;
-  for (const PerTarget& target : targets_) all_answers += target.answers;
-  Json& targets = out["targets"] = Json::array();
-  for (size_t i = 0; i < targets_.size(); ++i) {
-    const PerTarget& target = targets_[i];
-    const relay::TargetConfig& config = config_->targets[i];
-    Json verdicts = Json::object();
-    for (int c = 0; c < kClassCount; ++c)
-      if (target.classes[static_cast<size_t>(c)] > 0)
-        verdicts[std::string(keel::name_of(static_cast<Class>(c)))] =
-            target.classes[static_cast<size_t>(c)];
-    const relay::ProviderConfig& provider = config_->providers[config.provider];
-    targets.push_back({{"target", config.name},
-                       {"provider", provider.name},
-                       {"model", provider.models[config.model].name},
-                       {"attempts", target.attempts},
-                       {"sends", target.sends},
-                       {"answers", target.answers},
-                       {"share", ratio(target.answers, all_answers)},
-                       {"verdicts", verdicts},
-                       {"took_s", quantiles_of(target.took)},
-                       {"tokens_in", target.tokens_in},
-                       {"tokens_out", target.tokens_out},
-                       {"posted_nano_usd", target.posted.value},
-                       {"true_bill_nano_usd", ending.true_bills[i].value}});
-  }
+  out["targets"] = targets_json(ending);
   out["series"] = series_of(series_);
-  Json& told = out["told"] = Json::array();
-  for (const Happening& one : happenings_)
-    told.push_back({{"at_s", static_cast<double>(one.at.ns) / 1e9},
-                    {"kind", std::string(relay::name_of(one.notice.kind))},
-                    {"subject", one.notice.subject},
-                    {"text", one.notice.text}});
-  Json& told_counts = out["told_counts"] = Json::object();
-  for (size_t i = 0; i < happened_.size(); ++i)
-    if (happened_[i] > 0)
-      told_counts[std::string(relay::name_of(static_cast<relay::Notice::Kind>(i)))] = happened_[i];
+  add_told(out);
   out["unknown"] = ending.unknown;
   out["invariants"] = nullptr;
   if (ending.checks)
