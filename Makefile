@@ -9,6 +9,9 @@ TREE := build/release
 JOBS := $(shell nproc)
 export CMAKE_BUILD_PARALLEL_LEVEL := $(JOBS)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The compiler's cache knows a file by where it is in the tree: so do copies (`make prove`).
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
 
 # What `make test` needs; and what only `make lint` and `make format`, `make fuzz`, `make bench` do.
 PACKAGES := cmake g++ ninja-build ccache mold pkg-config python3-dev python3-venv \
@@ -29,7 +32,7 @@ SINCE ?= $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q
 TIDY_FILES = $(filter-out cpp/binding/%,$(filter cpp/%.cpp plugins/%.cpp, \
   $(if $(SINCE),$(shell git diff --name-only --diff-filter=d $(SINCE)),$(CPP_FILES))))
 
-.PHONY: test drill build setup lint format asan tsan fuzz simulate-night bench clean
+.PHONY: test drill build setup lint format asan tsan fuzz simulate-night prove bench clean
 
 test: build
 	cmake --build $(TREE)
@@ -142,6 +145,10 @@ simulate-night: build
 	@for kind in $(KIND); do \
 	  $(TREE)/tests/nights/nights $$kind --first $(SEED) --seconds $(SECONDS_EACH) || exit 1; \
 	done
+
+# Plants every fault of tests/faults, one at a time, and hunts it; FAULTS="name name": those only.
+prove: build
+	$(VENV)/bin/python tests/faults/prove.py $(FAULTS)
 
 # BENCH_QUICK=1: a short look at the hop.
 bench: build build/.bench-packages
