@@ -17,6 +17,7 @@
 
 #include <pybind11/functional.h>
 #include <pybind11/stl.h>
+#include <pybind11/typing.h>
 
 namespace py = pybind11;
 
@@ -48,11 +49,14 @@ struct ColumnView {
         *column);
   }
 };
-using Table = std::map<std::string, ColumnView>;
+using Table = std::vector<std::pair<std::string, ColumnView>>;
+using TableDict = py::typing::Dict<py::str, ColumnView>;
 
 template <typename T>
-T value_or_refuse(sim::Parsed<T>&& parsed, const char* document) {
+T value_or_refuse(sim::Parsed<T>&& parsed, const std::string& document) {
   if (parsed.ok()) return std::move(parsed.value);
+  for (relay::Problem& problem : parsed.problems)
+    problem.path = document + (problem.path.empty() ? "" : '.' + problem.path);
   throw Refusal(Error{"config", document, "cannot be used"}, std::move(parsed.problems));
 }
 
@@ -94,6 +98,7 @@ class Simulation {
     py::gil_scoped_release without_gil;
     const bool complete = run_->go(go_on);
     summary_ = run_->summary();
+    over_ = true;
     return complete;
   }
 
@@ -103,8 +108,8 @@ class Simulation {
     if (!problem) return std::nullopt;
     return ProblemTuple{problem->line, problem->path, problem->message};
   }
-  Table requests() { return table_of(requests_, run_->results().requests()); }
-  Table attempts() { return table_of(attempts_, run_->results().attempts()); }
+  TableDict requests() { return table_of(requests_, run_->results().requests()); }
+  TableDict attempts() { return table_of(attempts_, run_->results().attempts()); }
   std::map<std::string, std::vector<std::string>> names() {
     sim::Names names = run_->results().names();
     return {{"outcome", names.outcomes}, {"verdict", names.verdicts}, {"billed", names.billed},
@@ -114,17 +119,20 @@ class Simulation {
 
  private:
   template <typename From>
-  static const Table& table_of(Table& table, From& from) {
-    if (table.empty())
+  TableDict table_of(Table& table, From& from) const {
+    if (table.empty() && over_)
       for (auto& [name, column] : from.take())
-        table.emplace(name, ColumnView{std::make_shared<sim::Column>(std::move(column))});
-    return table;
+        table.emplace_back(name, ColumnView{std::make_shared<sim::Column>(std::move(column))});
+    TableDict out;
+    for (const auto& [name, column] : table) out[py::str(name)] = py::cast(column);
+    return out;
   }
 
   std::optional<py::buffer> trace_;
   py::buffer_info bytes_;
   std::unique_ptr<sim::Run> run_;
   std::string summary_ = "{}";
+  bool over_ = false;
   Table requests_, attempts_;
 };
 
@@ -143,8 +151,11 @@ void bind_sim(py::module_& m) {
         return tuples_of(sim::read_workload(text, *configured.config()).problems);
       },
       py::arg("text"), py::arg("config"), "(line, path, message)");
-  py::class_<ColumnView>(m, "Column", py::buffer_protocol(), "Numbers, by the buffer protocol.")
+  py::class_<ColumnView>(m, "Column", py::buffer_protocol(), "Read-only numbers.")
       .def_buffer(&ColumnView::buffer)
+      .def(
+          "view", [](const py::object& self) { return py::memoryview(self); },
+          "Without copying; as the buffer protocol gives it to others too.")
       .def("__len__", &ColumnView::size);
   py::class_<Simulation>(m, "Simulation", "One run. Read its results when it is over.")
       .def(py::init<const Configured&, const std::string&, const std::string&,

@@ -25,13 +25,15 @@ class Reader {
     Section root(document);
     if (auto kind = root.require("kind", "poisson, spike, azure_trace or another kind")) {
       if (auto choice = kind->choice({"poisson", "diurnal", "spike", "closed_loop", "agents",
-                                      "azure_trace", "request_log"}))
+                                      "azure_trace", "request_log"})) {
         out_.kind = static_cast<Kind>(*choice);
+        known_ = true;
+      }
     }
     read_rates(root);
     read_asking(root, out_.asking);
     const bool traced = out_.kind == Kind::azure_trace || out_.kind == Kind::request_log;
-    if (!traced && out_.requests == 0 && out_.end == Instant::never() && root.is_map())
+    if (known_ && !traced && out_.requests == 0 && out_.end == Instant::never() && root.is_map())
       document.problem(
           "found neither requests nor duration, wanted one of them: when does it end?");
     root.finish();
@@ -143,6 +145,7 @@ class Reader {
 
   const relay::Config& config_;
   WorkloadSettings& out_;
+  bool known_ = false;  // which kind it is
 };
 
 }  // namespace
