@@ -154,7 +154,10 @@ void bind_sim(py::module_& m) {
   py::class_<ColumnView>(m, "Column", py::buffer_protocol(), "Read-only numbers.")
       .def_buffer(&ColumnView::buffer)
       .def(
-          "view", [](const py::object& self) { return py::memoryview(self); },
+          "view",
+          [](ColumnView& self) {
+            return py::memoryview(py::cast(&self, py::return_value_policy::reference));
+          },
           "Without copying; as the buffer protocol gives it to others too.")
       .def("__len__", &ColumnView::size);
   py::class_<Simulation>(m, "Simulation", "One run. Read its results when it is over.")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import collections.abc
 import enum
 import typing
-__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'CatalogModel', 'CatalogProvider', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Stream', 'Trace', 'catalog', 'classify', 'json_of', 'plan', 'read_config']
+import typing_extensions
+__all__: list[str] = ['Answer', 'Attempt', 'Backoff', 'Breaker', 'BreakerState', 'Budget', 'BudgetWindow', 'CatalogModel', 'CatalogProvider', 'Column', 'Config', 'Effect', 'Ended', 'ErrorCode', 'Health', 'HoldState', 'KeyLease', 'KeyPool', 'Mailbox', 'Permit', 'RateLimiter', 'Relay', 'Request', 'ResponseCache', 'RetryBudget', 'Simulation', 'Stream', 'Trace', 'catalog', 'classify', 'json_of', 'plan', 'read_config', 'scenario_problems', 'workload_problems']
 class Config:
     """
     A configuration that was read; complete only without problems.
@@ -481,6 +482,48 @@ class ResponseCache:
     @property
     def evictions(self) -> int:
         ...
+class Column:
+    """
+    Read-only numbers.
+    """
+    def __len__(self) -> int:
+        ...
+    def view(self) -> memoryview:
+        """
+        Without copying; as the buffer protocol gives it to others too.
+        """
+class Simulation:
+    """
+    One run. Read its results when it is over.
+    """
+    def __init__(self, config: Config, *, scenario: str, workload: str, trace: typing_extensions.Buffer | None, plugin_directories: collections.abc.Sequence[str], seed: int, tables: bool, invariants: bool) -> None:
+        ...
+    def attempts(self) -> dict[str, Column]:
+        """
+        A row for every attempt.
+        """
+    def names(self) -> dict[str, list[str]]:
+        """
+        What the tables' codes mean.
+        """
+    def requests(self) -> dict[str, Column]:
+        """
+        A row for everything the relay was asked.
+        """
+    def run(self, progress: collections.abc.Callable[[float, int, float | None], bool] | None) -> bool:
+        """
+        False: stopped by `progress(virtual_s, asked, share)`, which is called now and then.
+        """
+    @property
+    def problem(self) -> tuple[int, str, str] | None:
+        """
+        Why the trace could not be read to its end: (line, column, message)
+        """
+    @property
+    def summary(self) -> str:
+        """
+        JSON
+        """
 def catalog() -> list[CatalogProvider]:
     ...
 def classify(*, ended: Ended, status: int, code: ErrorCode, content_filtered: bool, should_retry: bool | None, has_usage: bool, bills_errors: bool) -> tuple[str, str, Effect, bool]:
@@ -493,4 +536,12 @@ def plan(candidates: collections.abc.Sequence[tuple[bool, bool, int, float, floa
     ...
 def read_config(text: str, file_name: str) -> Config:
     ...
+def scenario_problems(text: str, config: Config) -> list[tuple[int, str, str]]:
+    """
+    (line, path, message)
+    """
+def workload_problems(text: str, config: Config) -> list[tuple[int, str, str]]:
+    """
+    (line, path, message)
+    """
 __version__: str
