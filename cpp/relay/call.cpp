@@ -84,9 +84,9 @@ Next Life::admit(Call& call) {
     call.trace->say(Stage::admit, "account " + name + " is over its limit", now_);
     return answer(call, rate_limited(name, allowance));
   }
-  for (AccountIndex index : call.accounts) engines_.accounts[index].limits.take(tokens, now_);
+  for (AccountIndex index : call.accounts)
+    call.places.push_back(engines_.accounts[index].limits.take(tokens, call.leases_end(), now_));
   call.tokens_admitted = tokens;
-  call.admitted = true;
   return Next::look_up;
 }
 
@@ -382,10 +382,9 @@ void Life::close(Call& call) {
     engines_.targets[last.target].breaker.record(last.epoch, last.effect, last.slow, now_);
     breaker_moved(engines_, last.target, actions_, now_);
   }
-  if (call.admitted)
-    for (AccountIndex index : call.accounts)
-      engines_.accounts[index].limits.give_back(call.tokens_admitted, tokens_spent(call),
-                                                keeps_its_request(call), now_);
+  for (size_t i = 0; i < call.places.size(); ++i)
+    engines_.accounts[call.accounts[i]].limits.give_back(
+        call.places[i], call.tokens_admitted, tokens_spent(call), keeps_its_request(call), now_);
   call.closed = true;
 }
 

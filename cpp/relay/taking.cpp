@@ -111,11 +111,13 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   assert(permit && "the survey of this instant said that the breaker would admit");
   out.permit = *permit;
   breaker_moved(engines, candidate.target, actions, now);
-  out.key = provider.keys.take(
-      engines.config->targets[candidate.target].model, out.tokens,
-      spent_keys_of(call, engines.config->targets[candidate.target].provider), now);
+  out.key =
+      provider.keys.take(engines.config->targets[candidate.target].model, out.tokens,
+                         spent_keys_of(call, engines.config->targets[candidate.target].provider),
+                         call.leases_end(), now);
   assert(out.key && "the survey of this instant said that a key was free");
-  provider.limits.take(out.tokens, now);
+  out.place = provider.limits.take(out.tokens, call.leases_end(), now);
+  out.in_pool = target.pool->enter(call.leases_end(), now);
   auto hold = engines.budget->reserve(call.budget_accounts, funding.hold,
                                       call.deadline + kHoldSlack, engines.unix_ns(now));
   assert(hold && "funding of this instant said that the money fits");
@@ -126,7 +128,6 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   out.speech = speech_of(engines, call, candidate.target);
   out.stream.last_progress = now;
   arm_ledger(engines);
-  ++target.in_flight;
   return out;
 }
 
@@ -251,7 +252,6 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
                     Instant now) {
   TargetEngines& target = engines.targets[attempt.target];
   const TargetConfig& config = engines.config->targets[attempt.target];
-  --target.in_flight;
   const bool answered = attempt.verdict.cls == Class::ok || attempt.verdict.cls == Class::policy;
   const Duration took = elapsed(attempt.started, now);
   const auto& first_content = attempt.stream.first_content;
@@ -284,8 +284,12 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
           out / std::max<int64_t>(call.request.facts.choices, 1), now);
     }
   }
+  if (attempt.verdict.cls == Class::throttled_pool) target.pool->throttled(attempt.in_pool, now);
+  if (answered) target.pool->succeeded(attempt.in_pool);
+  target.pool->leave(attempt.in_pool, now);
   engines.provider_engines(attempt.target)
-      .limits.give_back(attempt.tokens, tokens_used(attempt), attempt.sent.has_value(), now);
+      .limits.give_back(attempt.place, attempt.tokens, tokens_used(attempt),
+                        attempt.sent.has_value(), now);
   settle_key(engines, call, attempt, actions, now);
 }
 
