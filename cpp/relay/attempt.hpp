@@ -35,7 +35,8 @@ struct Attempt {
 
   Instant started;
   std::optional<Instant> sent;
-  Instant limit;  // when it is given up
+  Instant limit;     // when it is given up
+  Duration allowed;  // ... as it was at the start
   uint32_t limit_timer = UINT32_MAX;
   uint32_t connect_timer = UINT32_MAX;
 

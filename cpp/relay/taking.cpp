@@ -103,6 +103,7 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   out.started = now;
   const Duration limit = attempt_limit(engines, call, survey, index, now);
   out.limit = now + limit;
+  out.allowed = limit;
   count_extra(engines, call, index, candidate.target, now);
   // A trial has that long to show life; a stream's then lasts as long as the stream (streamed()).
   const Duration lasts =
