@@ -18,11 +18,12 @@ constexpr Duration kPermitSlack = seconds(1);
 constexpr Duration kShortestTrial = seconds(10);
 
 // What a reply of the expected length takes at this target, at its slowest percent.
-std::optional<Duration> usual_time(const Engines& engines, const Survey& survey, TargetIndex target,
-                                   Instant now) {
-  auto per_token = engines.targets[target].health.per_output_token().quantile(0.99, now);
+std::optional<Duration> usual_time(const Engines& engines, const Call& call,
+                                   const Candidate& candidate, Instant now) {
+  auto per_token = engines.targets[candidate.target].health.per_output_token().quantile(0.99, now);
   if (!per_token) return std::nullopt;
-  return *per_token * std::max<int64_t>(survey.request.expected_output_tokens, 1);
+  return *per_token *
+         std::max<int64_t>(expected_output_tokens(engines, call, candidate.index, now), 1);
 }
 
 // How long a half-open breaker waits for what its trial has to say: three times what the target's
@@ -80,7 +81,7 @@ Duration attempt_limit(const Engines& engines, const Call& call, const Survey& s
     return std::min(left,
                     first_token_limit(engines, call, survey.candidates[candidate].target, now));
   Duration floor = kLongestUnhurried;
-  if (auto usual = usual_time(engines, survey, survey.candidates[candidate].target, now))
+  if (auto usual = usual_time(engines, call, survey.candidates[candidate], now))
     floor = std::max(floor, *usual * 3);
   if (survey.candidates[candidate].on_trial)
     floor = std::min(floor, trial_time(engines, call, survey.candidates[candidate].target, now));
