@@ -137,6 +137,8 @@ Next Life::attempt(Call& call) {
   Attempt& attempt = *call.attempt;
   ++call.tries;
   ++call.candidates[attempt.candidate].attempts;
+  engines_.metrics.require(call.tries <= 2 * call.max_sends, Invariant::sends);
+  engines_.metrics.require(now_ < call.deadline, Invariant::deadline);
   engines_.attempts.emplace(attempt.id, call.request.call);
   attempt.limit_timer = engines_.due.add(attempt.limit, {Due::Kind::attempt_limit, attempt.id});
   const Instant connect_by = now_ + engines_.config->connect_timeout;
@@ -158,6 +160,7 @@ void Life::sent(Call& call) {
   call.attempt->sent = now_;
   engines_.due.remove(call.attempt->connect_timer);
   ++call.sends;
+  engines_.metrics.require(call.sends <= call.max_sends, Invariant::sends);
 }
 
 // The exchange is over: as the driver says, or because a limit passed.

@@ -58,6 +58,17 @@ void count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex t
                              target);
 }
 
+// A hold was taken, so it fits: whatever the accounts are and whoever else holds. (A hold of
+// nothing fits where a limit was lowered beneath what is spent.)
+void require_room(Engines& engines, const Call& call, NanoUsd held, Instant now) {
+  for (AccountIndex account : call.budget_accounts) {
+    const auto totals = engines.budget->totals(account, engines.unix_ns(now));
+    engines.metrics.require(
+        held.value == 0 || totals.posted + totals.held <= engines.budget->settings(account).limit,
+        Invariant::budget);
+  }
+}
+
 }  // namespace
 
 bool extra_send_is_free(const Engines& engines, const Call& call, uint32_t candidate) {
@@ -124,6 +135,7 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
                                       call.deadline + kHoldSlack, engines.unix_ns(now));
   assert(hold && "funding of this instant said that the money fits");
   out.hold = *hold;
+  require_room(engines, call, funding.hold, now);
   out.held = funding.hold;
   out.clamped = funding.clamp;
   out.instead_of = funding.instead_of;
@@ -157,10 +169,11 @@ void alert_about(Engines& engines, AccountIndex index, Actions& actions, Instant
 void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptRecord& record,
                   Actions& actions, Instant now) {
   engine::Budget& budget = *engines.budget;
+  bool resolved = false;
   if (!attempt.sent) {
-    budget.release(attempt.hold);
+    resolved = budget.release(attempt.hold);
   } else if (attempt.verdict.billed == Billed::no) {
-    budget.settle(attempt.hold, {0});
+    resolved = budget.settle(attempt.hold, {0});
   } else if (attempt.outcome.usage) {
     keel_request request{};
     request.struct_size = sizeof request;
@@ -168,7 +181,7 @@ void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptR
         price(engines, call, request, attempt.candidate, *attempt.outcome.usage, KEEL_USAGE_ACTUAL);
     record.posted = cost.value_or(attempt.held);
     record.estimated = !cost;
-    budget.settle(attempt.hold, record.posted, *attempt.outcome.usage);
+    resolved = budget.settle(attempt.hold, record.posted, *attempt.outcome.usage);
     if (record.posted > attempt.held && once_a_minute(engines.targets[attempt.target].overrun, now))
       tell(actions, Notice::Kind::overrun, record.provider + "/" + record.model,
            "billed " + to_usd_text(record.posted) + " USD where at most " +
@@ -176,8 +189,9 @@ void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptR
   } else {
     record.posted = attempt.held;
     record.estimated = true;
-    budget.settle(attempt.hold, attempt.held);
+    resolved = budget.settle(attempt.hold, attempt.held);
   }
+  engines.metrics.require(resolved, Invariant::hold);
   call.cost += record.posted;
   arm_ledger(engines);
   for (AccountIndex account : call.accounts) alert_about(engines, account, actions, now);
@@ -288,7 +302,7 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
   }
   if (attempt.verdict.cls == Class::throttled_pool) target.pool->throttled(attempt.in_pool, now);
   if (answered) target.pool->succeeded(attempt.in_pool);
-  target.pool->leave(attempt.in_pool, now);
+  engines.metrics.require(target.pool->leave(attempt.in_pool, now), Invariant::lease);
   engines.provider_engines(attempt.target)
       .limits.give_back(attempt.place, attempt.tokens, tokens_used(attempt),
                         attempt.sent.has_value(), now);

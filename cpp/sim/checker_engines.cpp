@@ -126,6 +126,12 @@ void Checker::at_rest(Instant now) {
       },
       now);
   check(true_bill_ <= posted_, "B3", "the providers' bill is above what was posted", now);
+  check(
+      engines.metrics.violations() == 0, "counted",
+      [&] {
+        return std::to_string(engines.metrics.violations()) + " violations in the relay's metrics";
+      },
+      now);
   check_rates(now);
 }
 
