@@ -117,7 +117,7 @@ asan: build/.packages
 # What has threads: everything below these layers is one thread's at a time. Then the core
 # instrumented inside a plain interpreter, which must load the sanitizer first.
 THREADED := io net http server mock
-POLICIES := ordered weighted_health list_price downgrade fixed_ttl keyword_ttl
+POLICIES := ordered weighted_health least_latency list_price downgrade fixed_ttl keyword_ttl
 tsan: build/.packages $(VENV)/.ready
 	cmake --preset tsan -D KEEL_BINDING=ON -D Python_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
 	cmake --build --preset tsan --target $(THREADED:%=test_%) _core keeld $(POLICIES)

@@ -105,10 +105,12 @@ void bind_key_pool(py::module_& m) {
           py::arg("model"), py::arg("tokens"), py::arg("excluded"), py::arg("now_ns"))
       .def(
           "take",
-          [](KeyPool& p, uint32_t model, int64_t tokens, const Keys& excluded, int64_t now_ns) {
-            return p.take(model, tokens, excluded, {now_ns});
+          [](KeyPool& p, uint32_t model, int64_t tokens, const Keys& excluded, int64_t lease_ns,
+             int64_t now_ns) {
+            return p.take(model, tokens, excluded, Instant{now_ns} + Duration{lease_ns}, {now_ns});
           },
-          py::arg("model"), py::arg("tokens"), py::arg("excluded"), py::arg("now_ns"))
+          py::arg("model"), py::arg("tokens"), py::arg("excluded"), py::arg("lease_ns"),
+          py::arg("now_ns"))
       .def(
           "give_back",
           [](KeyPool& p, const KeyPool::Lease& lease, int64_t actual_tokens, bool sent,
@@ -143,8 +145,9 @@ void bind_key_pool(py::module_& m) {
       .def("dead", &KeyPool::dead, py::arg("key"))
       .def("uses", &KeyPool::uses, py::arg("key"))
       .def(
-          "in_flight", [](const KeyPool& p, KeyIndex key) { return p.in_flight(key); },
-          py::arg("key"))
+          "in_flight",
+          [](const KeyPool& p, KeyIndex key, int64_t now_ns) { return p.in_flight(key, {now_ns}); },
+          py::arg("key"), py::arg("now_ns"))
       .def(
           "load",
           [](const KeyPool& p, KeyIndex key, int64_t now_ns) { return p.load(key, {now_ns}); },

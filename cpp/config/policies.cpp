@@ -12,9 +12,10 @@ struct BuiltIn {
   PolicyKind kind;
 };
 constexpr BuiltIn kBuiltIns[] = {
-    {"ordered", PolicyKind::routing}, {"weighted_health", PolicyKind::routing},
-    {"list_price", PolicyKind::cost}, {"downgrade", PolicyKind::cost},
-    {"fixed_ttl", PolicyKind::ttl},   {"keyword_ttl", PolicyKind::ttl},
+    {"ordered", PolicyKind::routing},       {"weighted_health", PolicyKind::routing},
+    {"least_latency", PolicyKind::routing}, {"list_price", PolicyKind::cost},
+    {"downgrade", PolicyKind::cost},        {"fixed_ttl", PolicyKind::ttl},
+    {"keyword_ttl", PolicyKind::ttl},
 };
 
 std::string_view name_of(PolicyKind kind) {

@@ -53,7 +53,8 @@ KeyPool::KeyPool(const std::vector<KeySettings>& keys, KeyOrder order, uint64_t 
       key.tokens =
           std::make_shared<RateLimiter>(Quota::tokens_per_minute(limits.tokens_per_minute));
     }
-    if (limits.concurrency > 0) key.concurrency = std::make_shared<Concurrency>(limits.concurrency);
+    key.places = std::make_shared<Concurrency>(limits.concurrency > 0 ? limits.concurrency
+                                                                      : Concurrency::kUnlimited);
     key.scope = scope_of(settings.account);
   }
 }
@@ -66,7 +67,7 @@ void KeyPool::take_over(const KeyPool& before, const std::vector<std::optional<K
     const Key& old = before.keys_[*keys[i]];
     share_limiter(key.requests, old.requests, now);
     share_limiter(key.tokens, old.tokens, now);
-    share_concurrency(key.concurrency, old.concurrency);
+    share_concurrency(key.places, old.places);
     key.dead = old.dead;
     key.suspect = old.suspect;
     key.revivals = old.revivals;
@@ -98,6 +99,12 @@ uint32_t KeyPool::scope_of(const std::string& account) {
   return static_cast<uint32_t>(found - scopes_.begin());
 }
 
+bool KeyPool::anyone_in(uint32_t scope, Instant now) const {
+  return std::any_of(keys_.begin(), keys_.end(), [&](const Key& key) {
+    return key.scope == scope && key.places->in_flight(now) > 0;
+  });
+}
+
 void KeyPool::Hurdle::add(KeyReason why, Instant end, Instant now) {
   if (end <= now || (reason != KeyReason::none && end <= until)) return;
   reason = why;
@@ -121,7 +128,7 @@ KeyPool::Hurdle KeyPool::hurdle(KeyIndex index, ModelId model, int64_t tokens, I
   const Key& key = keys_[index];
   const Scope& scope = scopes_[key.scope];
   Hurdle found = bar(index, model, now);
-  if (scope.unproven && scope.in_flight > 0) {
+  if (scope.unproven && anyone_in(key.scope, now)) {
     found.add(KeyReason::exhausted, Instant::never(), now);
   }
   auto limit = [&](const Allowance& allowance) {
@@ -134,7 +141,7 @@ KeyPool::Hurdle KeyPool::hurdle(KeyIndex index, ModelId model, int64_t tokens, I
   };
   if (key.requests) limit(key.requests->would_allow(1, now));
   if (key.tokens) limit(key.tokens->would_allow(tokens, now));
-  if (key.concurrency && !key.concurrency->would_allow()) {
+  if (!key.places->would_allow(now)) {
     found.add(KeyReason::limited, Instant::never(), now);
   }
   return found;
@@ -165,14 +172,15 @@ KeyPool::Availability KeyPool::availability(ModelId model, int64_t tokens,
 KeyPool::Rank KeyPool::rank(KeyIndex index, Instant now) const {
   const Key& key = keys_[index];
   if (order_ == KeyOrder::least_loaded) {
-    return {key.suspect, load(index, now), key.in_flight, key.last_used};
+    return {key.suspect, load(index, now), key.places->in_flight(now), key.last_used};
   }
   bool old = now.ns / kMinuteNs > key.minute;
   return {key.suspect, 0, old ? 0 : key.used_this_minute, 0};
 }
 
 std::optional<KeyPool::Lease> KeyPool::take(ModelId model, int64_t tokens,
-                                            const std::vector<KeyIndex>& excluded, Instant now) {
+                                            const std::vector<KeyIndex>& excluded, Instant until,
+                                            Instant now) {
   tokens = std::max<int64_t>(tokens, 0);
   std::optional<KeyIndex> best;
   Rank best_rank;
@@ -189,37 +197,30 @@ std::optional<KeyPool::Lease> KeyPool::take(ModelId model, int64_t tokens,
     best_rank = mine;
   }
   if (!best) return std::nullopt;
-  return lend(*best, model, tokens, now);
+  return lend(*best, model, tokens, until, now);
 }
 
-KeyPool::Lease KeyPool::lend(KeyIndex index, ModelId model, int64_t tokens, Instant now) {
+KeyPool::Lease KeyPool::lend(KeyIndex index, ModelId model, int64_t tokens, Instant until,
+                             Instant now) {
   Key& key = keys_[index];
   Scope& scope = scopes_[key.scope];
   if (key.requests) key.requests->try_take(1, now);
   if (key.tokens) key.tokens->try_take(tokens, now);
-  if (key.concurrency) key.concurrency->try_enter();
   if (int64_t minute = now.ns / kMinuteNs; minute > key.minute) {
     key.minute = minute;
     key.used_this_minute = 0;
   }
   ++key.used_this_minute;
   ++key.uses;
-  ++key.in_flight;
-  ++scope.in_flight;
   scope.trial_out = scope.unproven;
   key.last_used = ++clock_;
-  open_leases_.push_back(next_lease_);
-  return {index, model, tokens, next_lease_++};
+  return {index, model, tokens, key.places->enter(until, now)};
 }
 
 void KeyPool::give_back(const Lease& lease, int64_t actual_tokens, bool sent, Instant now) {
-  auto open = std::lower_bound(open_leases_.begin(), open_leases_.end(), lease.id);
-  if (open == open_leases_.end() || *open != lease.id) return;
-  open_leases_.erase(open);
+  if (lease.key >= keys_.size()) return;
   Key& key = keys_[lease.key];
-  --key.in_flight;
-  --scopes_[key.scope].in_flight;
-  if (key.concurrency) key.concurrency->leave();
+  if (!key.places->leave(lease.place, now)) return;
   if (key.requests && !sent) key.requests->settle(1, 0, now);
   int64_t used = sent ? std::max<int64_t>(actual_tokens, 0) : 0;
   if (key.tokens) key.tokens->settle(lease.tokens, used, now);
@@ -313,8 +314,10 @@ std::optional<KeyIndex> KeyPool::key_for_probe(Instant) const {
   return found;
 }
 
-int64_t KeyPool::in_flight() const {
-  return static_cast<int64_t>(open_leases_.size());
+int64_t KeyPool::in_flight(Instant now) const {
+  int64_t all = 0;
+  for (const Key& key : keys_) all += key.places->in_flight(now);
+  return all;
 }
 
 double KeyPool::load(KeyIndex index, Instant now) const {
@@ -322,7 +325,7 @@ double KeyPool::load(KeyIndex index, Instant now) const {
   double fullest = 0;
   if (key.requests) fullest = std::max(fullest, 1 - key.requests->share_left(now));
   if (key.tokens) fullest = std::max(fullest, 1 - key.tokens->share_left(now));
-  if (key.concurrency) fullest = std::max(fullest, 1 - key.concurrency->share_left());
+  fullest = std::max(fullest, 1 - key.places->share_left(now));
   return std::clamp(fullest, 0.0, 1.0);
 }
 

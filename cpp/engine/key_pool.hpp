@@ -57,7 +57,7 @@ class KeyPool {
     KeyIndex key = 0;
     ModelId model = 0;
     int64_t tokens = 0;  // taken from the key's tokens per minute
-    uint64_t id = 0;
+    Concurrency::Lease place;
   };
   struct Availability {
     KeyReason reason = KeyReason::none;  // none: a key can be had now
@@ -76,11 +76,12 @@ class KeyPool {
   // Peeks. `excluded` lists keys this request may not use again.
   Availability availability(ModelId model, int64_t tokens, const std::vector<KeyIndex>& excluded,
                             Instant now) const;
-  // Takes the best usable key and its limits, all or nothing.
+  // Takes the best usable key and its limits, all or nothing. At `until` the lease ends by itself.
   std::optional<Lease> take(ModelId model, int64_t tokens, const std::vector<KeyIndex>& excluded,
-                            Instant now);
-  // Gives the lease back exactly once; a second time is ignored. `actual_tokens` replaces what was
-  // taken; `sent` false gives back the request count and all tokens.
+                            Instant until, Instant now);
+  // Gives the lease back exactly once; a second time, and once it has ended, is ignored.
+  // `actual_tokens` replaces what was taken; `sent` false gives back the request count and all
+  // tokens.
   void give_back(const Lease& lease, int64_t actual_tokens, bool sent, Instant now);
 
   // 429: cools (key, model) for the server's delay (capped at 10 min), else 1 s * 2^(n-1), at most
@@ -110,8 +111,8 @@ class KeyPool {
   std::optional<KeyIndex> key_for_probe(Instant now) const;
 
   bool dead(KeyIndex key) const { return keys_[key].dead; }
-  int64_t in_flight(KeyIndex key) const { return keys_[key].in_flight; }
-  int64_t in_flight() const;
+  int64_t in_flight(KeyIndex key, Instant now) const { return keys_[key].places->in_flight(now); }
+  int64_t in_flight(Instant now) const;
   uint64_t uses(KeyIndex key) const { return keys_[key].uses; }
   // The fullest of the key's limits, in [0, 1]; 0 where no limit is known.
   double load(KeyIndex key, Instant now) const;
@@ -128,13 +129,12 @@ class KeyPool {
   struct Key {
     std::shared_ptr<RateLimiter> requests;  // nothing: not limited by us
     std::shared_ptr<RateLimiter> tokens;
-    std::shared_ptr<Concurrency> concurrency;
+    std::shared_ptr<Concurrency> places;  // unlimited where no limit is known
     uint32_t scope = 0;
     bool dead = false;
     bool suspect = false;
     int revivals = 0;  // 1 once a free call has failed since it died
     Instant revive_at = Instant::never();
-    int64_t in_flight = 0;
     uint64_t uses = 0;
     uint64_t last_used = 0;
     int64_t used_this_minute = 0;
@@ -146,7 +146,6 @@ class KeyPool {
     Instant benched_until{};
     bool unproven = false;   // benched, and no real request has succeeded since
     bool trial_out = false;  // a request was let through to find out
-    int64_t in_flight = 0;
   };
   // What stands in a key's way: the reason that holds longest.
   struct Hurdle {
@@ -163,18 +162,17 @@ class KeyPool {
     auto operator<=>(const Rank&) const = default;
   };
   uint32_t scope_of(const std::string& account);
+  bool anyone_in(uint32_t scope, Instant now) const;
   Hurdle bar(KeyIndex index, ModelId model, Instant now) const;
   Hurdle hurdle(KeyIndex index, ModelId model, int64_t tokens, Instant now) const;
   Rank rank(KeyIndex index, Instant now) const;
-  Lease lend(KeyIndex index, ModelId model, int64_t tokens, Instant now);
+  Lease lend(KeyIndex index, ModelId model, int64_t tokens, Instant until, Instant now);
 
   std::vector<Key> keys_;
   std::vector<Scope> scopes_;
   KeyOrder order_;
   Random random_;
   uint64_t clock_ = 0;  // counts uses, for least recently used
-  uint64_t next_lease_ = 1;
-  std::vector<uint64_t> open_leases_;  // ascending
 };
 
 std::string_view name_of(KeyReason reason);

@@ -95,7 +95,9 @@ Next go_to_other_route(Engines& engines, Call& call, Instant now) {
 }
 
 int64_t tokens_to_admit(const Engines& engines, const Call& call, Instant now) {
-  return call.request.facts.input_tokens_estimate + expected_output_tokens(engines, call, 0, now);
+  const uint32_t first = call.requested.value_or(0);
+  return call.request.facts.input_tokens_estimate +
+         expected_output_tokens(engines, call, first, now);
 }
 
 int64_t tokens_spent(const Call& call) {

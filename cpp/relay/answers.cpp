@@ -92,7 +92,8 @@ namespace {
 bool is_throttled(const Candidate& c) {
   const bool key_is_busy =
       c.key == engine::KeyReason::cooling || c.key == engine::KeyReason::limited;
-  return c.removed == Removed::provider_limit || (c.removed == Removed::no_key && key_is_busy);
+  return c.removed == Removed::provider_limit || c.removed == Removed::pool_limit ||
+         (c.removed == Removed::no_key && key_is_busy);
 }
 
 }  // namespace

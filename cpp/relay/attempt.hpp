@@ -7,6 +7,7 @@
 #include "base/vocabulary.hpp"
 #include "engine/breaker.hpp"
 #include "engine/budget.hpp"
+#include "engine/concurrency.hpp"
 #include "engine/key_pool.hpp"
 #include "relay/delivery.hpp"
 #include "relay/events.hpp"
@@ -24,7 +25,9 @@ struct Attempt {
 
   engine::Breaker::Permit permit;
   std::optional<engine::KeyPool::Lease> key;
-  int64_t tokens = 0;  // taken from tokens-per-minute limits
+  engine::Concurrency::Lease place;    // among the provider's
+  engine::Concurrency::Lease in_pool;  // ... and the target's, whether they are limited or not
+  int64_t tokens = 0;                  // taken from tokens-per-minute limits
   engine::HoldId hold = 0;
   NanoUsd held;
   std::optional<int64_t> clamped;  // max_tokens as sent, where money or a default limited it
@@ -32,7 +35,8 @@ struct Attempt {
 
   Instant started;
   std::optional<Instant> sent;
-  Instant limit;  // when it is given up
+  Instant limit;     // when it is given up
+  Duration allowed;  // ... as it was at the start
   uint32_t limit_timer = UINT32_MAX;
   uint32_t connect_timer = UINT32_MAX;
 

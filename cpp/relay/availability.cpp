@@ -16,6 +16,8 @@ std::string_view name_of(Removed why) {
       return "no usable key";
     case Removed::provider_limit:
       return "provider limit reached";
+    case Removed::pool_limit:
+      return "as many in flight as the provider bears";
     case Removed::asked_to_wait:
       return "asked to be left alone";
     case Removed::over:
@@ -71,6 +73,7 @@ Availability available(const Engines& engines, TargetIndex index, int64_t tokens
   engine::Allowance limit = provider.limits.would_allow(tokens, now);
   if (limit.kind == engine::Allowance::Kind::never) return {Removed::provider_limit};
   if (!limit) return {Removed::provider_limit, now + limit.retry_after};
+  if (!target.pool->would_allow(now)) return {Removed::pool_limit, now + kAskAgain};
   return {};
 }
 

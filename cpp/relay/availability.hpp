@@ -19,6 +19,7 @@ enum class Removed : uint8_t {
   breaker_open,
   no_key,
   provider_limit,
+  pool_limit,  // in flight there is what the provider bears (SEMANTICS A2, THROTTLED_POOL)
   // of the target, for this request
   asked_to_wait,   // the provider named a delay for this target
   over,            // an earlier attempt ruled it out

@@ -84,9 +84,9 @@ Next Life::admit(Call& call) {
     call.trace->say(Stage::admit, "account " + name + " is over its limit", now_);
     return answer(call, rate_limited(name, allowance));
   }
-  for (AccountIndex index : call.accounts) engines_.accounts[index].limits.take(tokens, now_);
+  for (AccountIndex index : call.accounts)
+    call.places.push_back(engines_.accounts[index].limits.take(tokens, call.leases_end(), now_));
   call.tokens_admitted = tokens;
-  call.admitted = true;
   return Next::look_up;
 }
 
@@ -137,6 +137,8 @@ Next Life::attempt(Call& call) {
   Attempt& attempt = *call.attempt;
   ++call.tries;
   ++call.candidates[attempt.candidate].attempts;
+  engines_.metrics.require(call.tries <= 2 * call.max_sends, Invariant::sends);
+  engines_.metrics.require(now_ < call.deadline, Invariant::deadline);
   engines_.attempts.emplace(attempt.id, call.request.call);
   attempt.limit_timer = engines_.due.add(attempt.limit, {Due::Kind::attempt_limit, attempt.id});
   const Instant connect_by = now_ + engines_.config->connect_timeout;
@@ -158,6 +160,7 @@ void Life::sent(Call& call) {
   call.attempt->sent = now_;
   engines_.due.remove(call.attempt->connect_timer);
   ++call.sends;
+  engines_.metrics.require(call.sends <= call.max_sends, Invariant::sends);
 }
 
 // The exchange is over: as the driver says, or because a limit passed.
@@ -382,10 +385,9 @@ void Life::close(Call& call) {
     engines_.targets[last.target].breaker.record(last.epoch, last.effect, last.slow, now_);
     breaker_moved(engines_, last.target, actions_, now_);
   }
-  if (call.admitted)
-    for (AccountIndex index : call.accounts)
-      engines_.accounts[index].limits.give_back(call.tokens_admitted, tokens_spent(call),
-                                                keeps_its_request(call), now_);
+  for (size_t i = 0; i < call.places.size(); ++i)
+    engines_.accounts[call.accounts[i]].limits.give_back(
+        call.places[i], call.tokens_admitted, tokens_spent(call), keeps_its_request(call), now_);
   call.closed = true;
 }
 

@@ -63,9 +63,9 @@ struct Call {
   int sends = 0;
   int tries = 0;
 
-  int64_t tokens_admitted = 0;  // taken from the accounts' tokens per minute
-  bool admitted = false;
-  bool from_cache = false;  // or given another call's answer
+  int64_t tokens_admitted = 0;                     // taken from the accounts' tokens per minute
+  std::vector<engine::Concurrency::Lease> places;  // of each account, once it was admitted
+  bool from_cache = false;                         // or given another call's answer
 
   engine::SingleFlight::Seat seat = engine::SingleFlight::kNone;  // among those who ask the same
   std::optional<Instant> parked;  // since when it waits for their answer
@@ -104,6 +104,9 @@ struct Call {
   uint32_t deadline_timer = UINT32_MAX;
   uint32_t wait_timer = UINT32_MAX;
   bool closed = false;
+
+  // When what it has taken is free again, should it never be given back (SEMANTICS A7).
+  Instant leases_end() const { return deadline + seconds(60); }
 };
 
 // The stages a call can be in next. `wait`: a timer or an event goes on; `over`: answered.

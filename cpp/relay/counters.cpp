@@ -115,6 +115,10 @@ void Counters::render_totals(Exposition& out) const {
   out.family("keel_policy_decision_seconds", "histogram",
              "What a policy took for one answer: an order, a price, advice, a lifetime.");
   for (const Policy& policy : policies) policy.decision.render(out, {{"policy", policy.id}});
+  out.family("keel_invariant_violations_total", "counter",
+             "What must never happen: 0, or Keel itself is wrong.");
+  for (size_t i = 0; i < violations.size(); ++i)
+    out.sample({{"invariant", kInvariantNames[i]}}, violations[i]);
 }
 
 void Counters::render(Exposition& out) const {

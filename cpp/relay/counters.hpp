@@ -7,6 +7,7 @@
 #include "base/money.hpp"
 #include "base/vocabulary.hpp"
 #include "relay/histogram.hpp"
+#include "relay/invariants.hpp"
 
 #include <array>
 #include <cstdint>
@@ -62,6 +63,7 @@ struct Counters {
   std::array<uint64_t, kCacheResults.size()> cache{};
   bool caches = false;  // some route has, or had, a cache
   std::map<std::string, uint64_t, std::less<>> policy_errors;
+  std::array<uint64_t, kInvariantNames.size()> violations{};
   Histogram overhead{kOverheadEdges_s};
   uint64_t postings = 0;
   NanoUsd cost;

@@ -44,6 +44,10 @@ class Delivery {
   bool keeps_content_back() const { return kept_content_ > 0; }
   bool resumed() const { return resumed_; }
   bool ended() const { return done_; }  // the end marker has left
+  // The end of as many choices as were asked for has left, of whatever attempts.
+  bool has_every_end(int64_t choices) const {
+    return static_cast<int64_t>(ended_.size()) >= choices;
+  }
   // All of what was delivered is known, and is of a sort that can be compared.
   bool can_resume() const { return !opaque_ && remembered_ <= kRememberedMax; }
   // Only plain text of one choice: what a model can be asked to go on with.

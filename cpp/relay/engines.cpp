@@ -79,20 +79,21 @@ engine::Allowance LimitSet::would_allow(int64_t token_count, Instant now) const 
   if (requests) consider(requests->would_allow(1, now));
   if (tokens) consider(tokens->would_allow(token_count, now));
   // Nobody knows when a place becomes free; a second is when asking again is not rude.
-  if (concurrency && !concurrency->would_allow()) consider({Allowance::Kind::wait, seconds(1)});
+  if (concurrency && !concurrency->would_allow(now)) consider({Allowance::Kind::wait, seconds(1)});
   return worst;
 }
 
-void LimitSet::take(int64_t token_count, Instant now) {
+engine::Concurrency::Lease LimitSet::take(int64_t token_count, Instant until, Instant now) {
   if (requests) requests->try_take(1, now);
   if (tokens) tokens->try_take(token_count, now);
-  if (concurrency) concurrency->try_enter();
+  return concurrency ? concurrency->enter(until, now) : engine::Concurrency::Lease{};
 }
 
-void LimitSet::give_back(int64_t taken, int64_t actual, bool was_sent, Instant now) {
+void LimitSet::give_back(engine::Concurrency::Lease place, int64_t taken, int64_t actual,
+                         bool was_sent, Instant now) {
   if (requests && !was_sent) requests->settle(1, 0, now);
   if (tokens) tokens->settle(taken, actual, now);
-  if (concurrency) concurrency->leave();
+  if (concurrency) concurrency->leave(place, now);
 }
 
 void LimitSet::take_over(const LimitSet& before, Instant now) {

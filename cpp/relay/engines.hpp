@@ -4,6 +4,7 @@
 
 #include "base/deadlines.hpp"
 #include "base/random.hpp"
+#include "engine/adaptive_concurrency.hpp"
 #include "engine/breaker.hpp"
 #include "engine/budget.hpp"
 #include "engine/cache.hpp"
@@ -57,9 +58,11 @@ struct LimitSet {
 
   explicit LimitSet(const Limits& limits);
   engine::Allowance would_allow(int64_t token_count, Instant now) const;
-  void take(int64_t token_count, Instant now);  // after would_allow said yes
+  // After would_allow said yes. At `until` the place is free again, whatever happens.
+  engine::Concurrency::Lease take(int64_t token_count, Instant until, Instant now);
   // The request is over. `actual` replaces the tokens taken; `sent` false returns the request too.
-  void give_back(int64_t taken, int64_t actual, bool sent, Instant now);
+  void give_back(engine::Concurrency::Lease place, int64_t taken, int64_t actual, bool sent,
+                 Instant now);
   // Shares what both limit with the set before it, under the limits here.
   void take_over(const LimitSet& before, Instant now);
 };
@@ -68,7 +71,9 @@ struct TargetEngines {
   engine::Breaker breaker;
   engine::Health health;
   engine::RetryBudget retries;
-  int64_t in_flight = 0;
+  // Who is in flight, and how many the provider bears there. Shared with the relay before.
+  std::shared_ptr<engine::AdaptiveConcurrency> pool =
+      std::make_shared<engine::AdaptiveConcurrency>();
   DueTimes::Handle breaker_timer = DueTimes::kNone;
   engine::Breaker::State told = engine::Breaker::State::closed;  // the last state given notice of
   // Quantiles cost a walk over their buckets; what policies see of them is up to a quarter of a

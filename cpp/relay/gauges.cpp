@@ -26,7 +26,8 @@ bool any_target_of(const Engines& engines, ProviderIndex provider, Test test) {
 // Our own limits being full for a moment is no news about the provider.
 bool up(const Engines& engines, TargetIndex target, Instant now) {
   const Availability is = available(engines, target, 1, {}, now);
-  return is || is.why == Removed::provider_limit || is.key == engine::KeyReason::limited;
+  return is || is.why == Removed::provider_limit || is.why == Removed::pool_limit ||
+         is.key == engine::KeyReason::limited;
 }
 
 uint64_t number_of(engine::Breaker::State state) {
@@ -66,7 +67,13 @@ void render_targets(Exposition& out, const Engines& engines, Instant now) {
     out.sample(labels_of(engines, t), number_of(engines.targets[t].breaker.state()));
   out.family("keel_in_flight", "gauge", "Attempts in flight.");
   for (TargetIndex t = 0; t < targets; ++t)
-    out.sample(labels_of(engines, t), engines.targets[t].in_flight);
+    out.sample(labels_of(engines, t), engines.targets[t].pool->in_flight(now));
+  out.family("keel_concurrency_limit", "gauge",
+             "How many in flight a target's provider bears; none until it says that it is too "
+             "much.");
+  for (TargetIndex t = 0; t < targets; ++t)
+    if (const auto limit = engines.targets[t].pool->limit())
+      out.sample(labels_of(engines, t), *limit);
 }
 
 bool key_is_up(const Engines& engines, ProviderIndex provider, KeyIndex key, Instant now) {

@@ -5,6 +5,7 @@
 #include "relay/gauges.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 namespace keel::relay {
@@ -94,6 +95,10 @@ void Metrics::attempt(const AttemptRecord& record) {
 void Metrics::cache(std::string_view result) {
   const size_t place = place_of(Counters::kCacheResults, result);
   if (place < counters_->cache.size()) ++counters_->cache[place];
+}
+
+uint64_t Metrics::violations() const {
+  return std::accumulate(counters_->violations.begin(), counters_->violations.end(), uint64_t{0});
 }
 
 void Metrics::policy_error(std::string_view id) {

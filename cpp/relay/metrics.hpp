@@ -6,6 +6,7 @@
 #include "base/time.hpp"
 #include "base/vocabulary.hpp"
 #include "relay/counters.hpp"
+#include "relay/invariants.hpp"
 #include "relay/trace.hpp"
 
 #include <cstdint>
@@ -54,6 +55,11 @@ class Metrics {
   void rate_limited(AccountIndex account) {
     ++counters_->accounts[accounts_[account]].rate_limited;
   }
+
+  void require(bool holds, Invariant invariant) {
+    if (!holds) ++counters_->violations[static_cast<size_t>(invariant)];
+  }
+  uint64_t violations() const;  // of all invariants: what must stay 0
 
   // Attempts that were sends: each of them, and no other, is posted to the ledger exactly once
   // (at zero where the provider does not bill).

@@ -168,7 +168,7 @@ Earliest earliest_of(const Survey& survey) {
   for (const Candidate& c : survey.candidates) {
     const bool only_busy = c.removed == Removed::breaker_open || c.removed == Removed::no_key ||
                            c.removed == Removed::provider_limit ||
-                           c.removed == Removed::asked_to_wait;
+                           c.removed == Removed::pool_limit || c.removed == Removed::asked_to_wait;
     if (!only_busy || c.downgrade_only || c.until >= out.at) continue;
     out = {c.until, c.removed == Removed::breaker_open,
            c.removed == Removed::breaker_open && c.on_trial, c.index};

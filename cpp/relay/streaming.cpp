@@ -263,6 +263,12 @@ void Life::stream_is_late(Call& call) {
 Next Life::resume(Call& call) {
   const RouteConfig& route = engines_.config->routes[call.route];
   CandidateState& here = call.candidates[*call.previous];
+  // Of several choices one attempt ended some and the next the others: nothing is missing.
+  if (call.last.cls != Class::policy && call.delivery.has_every_end(call.request.facts.choices)) {
+    call.last.cls = Class::ok;
+    call.last_outcome.status = 200;
+    return Next::respond;
+  }
   const bool refused = call.last.cls == Class::fatal || call.last.cls == Class::context ||
                        call.last.cls == Class::unsupported;
   if (refused && call.resuming == Resume::continuation) {

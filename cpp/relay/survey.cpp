@@ -110,10 +110,11 @@ keel_candidate describe(const Engines& engines, const Call& call, const Candidat
   out.success_rate = target.health.success_rate(now);
   out.requests_left_share = limits.requests ? limits.requests->share_left(now) : 1.0;
   out.tokens_left_share = token_share(limits, now);
-  out.concurrency_left_share = limits.concurrency ? limits.concurrency->share_left() : 1.0;
+  out.concurrency_left_share = std::min(
+      target.pool->share_left(now), limits.concurrency ? limits.concurrency->share_left(now) : 1.0);
   out.estimated_cost_nano_usd = candidate.estimated ? candidate.estimated->value : -1;
   out.worst_case_cost_nano_usd = candidate.worst_case ? candidate.worst_case->value : -1;
-  out.in_flight = static_cast<uint32_t>(target.in_flight);
+  out.in_flight = static_cast<uint32_t>(target.pool->in_flight(now));
   switch (target.breaker.state()) {
     case engine::Breaker::State::half_open:
       out.breaker_state = KEEL_BREAKER_HALF_OPEN;

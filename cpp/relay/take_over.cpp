@@ -56,6 +56,7 @@ void take_over_target(Engines& now_in_force, const Engines& before, TargetIndex 
   target.breaker.take_over(before.targets[was].breaker);
   target.health = before.targets[was].health;
   target.overrun = before.targets[was].overrun;
+  target.pool = before.targets[was].pool;
   target.told = target.breaker.state();
   Actions nothing_new;
   breaker_moved(now_in_force, index, nothing_new, now);

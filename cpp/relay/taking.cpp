@@ -18,11 +18,12 @@ constexpr Duration kPermitSlack = seconds(1);
 constexpr Duration kShortestTrial = seconds(10);
 
 // What a reply of the expected length takes at this target, at its slowest percent.
-std::optional<Duration> usual_time(const Engines& engines, const Survey& survey, TargetIndex target,
-                                   Instant now) {
-  auto per_token = engines.targets[target].health.per_output_token().quantile(0.99, now);
+std::optional<Duration> usual_time(const Engines& engines, const Call& call,
+                                   const Candidate& candidate, Instant now) {
+  auto per_token = engines.targets[candidate.target].health.per_output_token().quantile(0.99, now);
   if (!per_token) return std::nullopt;
-  return *per_token * std::max<int64_t>(survey.request.expected_output_tokens, 1);
+  return *per_token *
+         std::max<int64_t>(expected_output_tokens(engines, call, candidate.index, now), 1);
 }
 
 // How long a half-open breaker waits for what its trial has to say: three times what the target's
@@ -57,6 +58,17 @@ void count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex t
                              target);
 }
 
+// A hold was taken, so it fits: whatever the accounts are and whoever else holds. (A hold of
+// nothing fits where a limit was lowered beneath what is spent.)
+void require_room(Engines& engines, const Call& call, NanoUsd held, Instant now) {
+  for (AccountIndex account : call.budget_accounts) {
+    const auto totals = engines.budget->totals(account, engines.unix_ns(now));
+    engines.metrics.require(
+        held.value == 0 || totals.posted + totals.held <= engines.budget->settings(account).limit,
+        Invariant::budget);
+  }
+}
+
 }  // namespace
 
 bool extra_send_is_free(const Engines& engines, const Call& call, uint32_t candidate) {
@@ -80,7 +92,7 @@ Duration attempt_limit(const Engines& engines, const Call& call, const Survey& s
     return std::min(left,
                     first_token_limit(engines, call, survey.candidates[candidate].target, now));
   Duration floor = kLongestUnhurried;
-  if (auto usual = usual_time(engines, survey, survey.candidates[candidate].target, now))
+  if (auto usual = usual_time(engines, call, survey.candidates[candidate], now))
     floor = std::max(floor, *usual * 3);
   if (survey.candidates[candidate].on_trial)
     floor = std::min(floor, trial_time(engines, call, survey.candidates[candidate].target, now));
@@ -103,6 +115,7 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   out.started = now;
   const Duration limit = attempt_limit(engines, call, survey, index, now);
   out.limit = now + limit;
+  out.allowed = limit;
   count_extra(engines, call, index, candidate.target, now);
   // A trial has that long to show life; a stream's then lasts as long as the stream (streamed()).
   const Duration lasts =
@@ -111,22 +124,24 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   assert(permit && "the survey of this instant said that the breaker would admit");
   out.permit = *permit;
   breaker_moved(engines, candidate.target, actions, now);
-  out.key = provider.keys.take(
-      engines.config->targets[candidate.target].model, out.tokens,
-      spent_keys_of(call, engines.config->targets[candidate.target].provider), now);
+  out.key =
+      provider.keys.take(engines.config->targets[candidate.target].model, out.tokens,
+                         spent_keys_of(call, engines.config->targets[candidate.target].provider),
+                         call.leases_end(), now);
   assert(out.key && "the survey of this instant said that a key was free");
-  provider.limits.take(out.tokens, now);
+  out.place = provider.limits.take(out.tokens, call.leases_end(), now);
+  out.in_pool = target.pool->enter(call.leases_end(), now);
   auto hold = engines.budget->reserve(call.budget_accounts, funding.hold,
                                       call.deadline + kHoldSlack, engines.unix_ns(now));
   assert(hold && "funding of this instant said that the money fits");
   out.hold = *hold;
+  require_room(engines, call, funding.hold, now);
   out.held = funding.hold;
   out.clamped = funding.clamp;
   out.instead_of = funding.instead_of;
   out.speech = speech_of(engines, call, candidate.target);
   out.stream.last_progress = now;
   arm_ledger(engines);
-  ++target.in_flight;
   return out;
 }
 
@@ -154,10 +169,11 @@ void alert_about(Engines& engines, AccountIndex index, Actions& actions, Instant
 void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptRecord& record,
                   Actions& actions, Instant now) {
   engine::Budget& budget = *engines.budget;
+  bool resolved = false;
   if (!attempt.sent) {
-    budget.release(attempt.hold);
+    resolved = budget.release(attempt.hold);
   } else if (attempt.verdict.billed == Billed::no) {
-    budget.settle(attempt.hold, {0});
+    resolved = budget.settle(attempt.hold, {0});
   } else if (attempt.outcome.usage) {
     keel_request request{};
     request.struct_size = sizeof request;
@@ -165,7 +181,7 @@ void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptR
         price(engines, call, request, attempt.candidate, *attempt.outcome.usage, KEEL_USAGE_ACTUAL);
     record.posted = cost.value_or(attempt.held);
     record.estimated = !cost;
-    budget.settle(attempt.hold, record.posted, *attempt.outcome.usage);
+    resolved = budget.settle(attempt.hold, record.posted, *attempt.outcome.usage);
     if (record.posted > attempt.held && once_a_minute(engines.targets[attempt.target].overrun, now))
       tell(actions, Notice::Kind::overrun, record.provider + "/" + record.model,
            "billed " + to_usd_text(record.posted) + " USD where at most " +
@@ -173,8 +189,9 @@ void settle_money(Engines& engines, Call& call, const Attempt& attempt, AttemptR
   } else {
     record.posted = attempt.held;
     record.estimated = true;
-    budget.settle(attempt.hold, attempt.held);
+    resolved = budget.settle(attempt.hold, attempt.held);
   }
+  engines.metrics.require(resolved, Invariant::hold);
   call.cost += record.posted;
   arm_ledger(engines);
   for (AccountIndex account : call.accounts) alert_about(engines, account, actions, now);
@@ -251,7 +268,6 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
                     Instant now) {
   TargetEngines& target = engines.targets[attempt.target];
   const TargetConfig& config = engines.config->targets[attempt.target];
-  --target.in_flight;
   const bool answered = attempt.verdict.cls == Class::ok || attempt.verdict.cls == Class::policy;
   const Duration took = elapsed(attempt.started, now);
   const auto& first_content = attempt.stream.first_content;
@@ -284,8 +300,12 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
           out / std::max<int64_t>(call.request.facts.choices, 1), now);
     }
   }
+  if (attempt.verdict.cls == Class::throttled_pool) target.pool->throttled(attempt.in_pool, now);
+  if (answered) target.pool->succeeded(attempt.in_pool);
+  engines.metrics.require(target.pool->leave(attempt.in_pool, now), Invariant::lease);
   engines.provider_engines(attempt.target)
-      .limits.give_back(attempt.tokens, tokens_used(attempt), attempt.sent.has_value(), now);
+      .limits.give_back(attempt.place, attempt.tokens, tokens_used(attempt),
+                        attempt.sent.has_value(), now);
   settle_key(engines, call, attempt, actions, now);
 }
 

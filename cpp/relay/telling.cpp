@@ -155,12 +155,15 @@ void observe(Engines& engines, const Call& call, const Attempt& attempt,
   out.verdict = policy::verdict_of(record.cls);
   out.route = policy::text_of(engines.config->routes[call.route].name);
   out.target = &route.described[attempt.candidate];
+  if (const auto& first = attempt.stream.first_content)
+    out.first_token_ns = elapsed(attempt.started, *first).ns;
   out.total_ns = elapsed(record.started, record.ended).ns;
   out.input_tokens = record.usage ? record.usage->in : 0;
   out.output_tokens = record.usage ? record.usage->out : 0;
   out.cost_nano_usd = record.posted.value;
   out.now_ns = now.ns;
   out.status = static_cast<uint32_t>(record.status);
+  out.limit_ns = attempt.allowed.ns;
   policy::Decision heard = route.policies.routing->observe(out);
   if (heard.answered == policy::Answered::failed)
     engines.metrics.policy_error(route.policies.routing->description().id);

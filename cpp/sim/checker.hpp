@@ -123,6 +123,7 @@ class Checker {
   void check_tiers(const relay::Call& call, Instant now);
   void learn(const Ask& ask, Watched& call, Instant now);
   void check_breakers(Instant now);
+  void check_places(Instant now);
   void check_money(Instant now);
   void check_rates(Instant now);
   const std::string& scope_of(ProviderIndex provider, KeyIndex key) const;

@@ -21,6 +21,7 @@ void Checker::after_event(Instant now) {
           "a call is still open after its deadline", now);
   check_stream(streams_.after_event(), 0, now);
   check_breakers(now);
+  check_places(now);
   check_money(now);
 }
 
@@ -34,6 +35,16 @@ void Checker::check_breakers(Instant now) {
     check(breaker.permits_returned() <= breaker.permits_given(), "C4", "a permit came back twice",
           now);
   }
+}
+
+void Checker::check_places(Instant now) {
+  const auto& engines = simulator_->relay().engines();
+  const auto check_one = [&](const auto& places) {
+    check(!places || places->in_flight(now) <= places->limit(), "L3",
+          "more in flight than the limit allows", now);
+  };
+  for (const auto& provider : engines.providers) check_one(provider.limits.concurrency);
+  for (const auto& account : engines.accounts) check_one(account.limits.concurrency);
 }
 
 void Checker::check_money(Instant now) {
@@ -81,6 +92,7 @@ void Checker::check_rates(Instant now) {
   }
 }
 
+// Leases are asked for as of the beginning: one that ended by itself was never given back.
 void Checker::at_rest(Instant now) {
   const relay::Engines& engines = simulator_->relay().engines();
   check(calls_.empty(), "R3", "a call was never answered", now);
@@ -91,20 +103,20 @@ void Checker::at_rest(Instant now) {
   for (TargetIndex i = 0; i < engines.targets.size(); ++i) {
     const auto& target = engines.targets[i];
     check(
-        target.in_flight == 0, "L4",
+        target.pool->in_flight(Instant{}) == 0, "L4",
         [&] { return "in-flight count of " + config_->targets[i].name; }, now);
     check(
         target.breaker.permits_given() == target.breaker.permits_returned(), "C4",
         [&] { return "permits of " + config_->targets[i].name + " are not all back"; }, now);
   }
   for (const auto& provider : engines.providers) {
-    check(provider.keys.in_flight() == 0, "L4", "a key lease is still out", now);
-    check(!provider.limits.concurrency || provider.limits.concurrency->in_flight() == 0, "L4",
-          "a provider's concurrency did not return to 0", now);
+    check(provider.keys.in_flight(Instant{}) == 0, "L4", "a key lease is still out", now);
+    check(!provider.limits.concurrency || provider.limits.concurrency->in_flight(Instant{}) == 0,
+          "L4", "a provider's concurrency did not return to 0", now);
   }
   for (const auto& account : engines.accounts)
-    check(!account.limits.concurrency || account.limits.concurrency->in_flight() == 0, "L4",
-          "an account's concurrency did not return to 0", now);
+    check(!account.limits.concurrency || account.limits.concurrency->in_flight(Instant{}) == 0,
+          "L4", "an account's concurrency did not return to 0", now);
   const NanoUsd ledger = engines.budget->lifetime(0).posted;
   check(
       ledger == posted_, "B2",
@@ -114,6 +126,12 @@ void Checker::at_rest(Instant now) {
       },
       now);
   check(true_bill_ <= posted_, "B3", "the providers' bill is above what was posted", now);
+  check(
+      engines.metrics.violations() == 0, "counted",
+      [&] {
+        return std::to_string(engines.metrics.violations()) + " violations in the relay's metrics";
+      },
+      now);
   check_rates(now);
 }
 

@@ -136,7 +136,8 @@ void add_mapping(Random& random, const relay::Config& config, relay::PolicyConfi
 
 void add_policies(Random& random, relay::Config& config) {
   for (relay::RouteConfig& route : config.routes) {
-    route.routing.id = random.chance(1, 3) ? "ordered" : "weighted_health";
+    constexpr const char* kRoutings[] = {"ordered", "weighted_health", "least_latency"};
+    route.routing.id = kRoutings[random.below(3)];
     if (route.routing.id == "weighted_health") {
       const uint64_t rule = random.below(4);
       if (rule == 1) route.routing.settings = {{"tolerance", 0.05}};

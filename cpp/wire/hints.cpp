@@ -142,7 +142,8 @@ std::optional<Duration> rate_limit_reset(const Headers& headers, int64_t unix_no
   constexpr std::string_view openai = "x-ratelimit-reset-", anthropic = "anthropic-ratelimit-",
                              reset = "-reset";
   std::optional<Duration> longest;
-  for (const auto& [name, value] : headers) {
+  for (const auto& [name, untrimmed] : headers) {
+    const std::string_view value = *find_header(headers, name);
     std::string_view rest = name;
     if (take(rest, openai)) {
       if (none_remains(headers, "x-ratelimit-remaining-" + std::string(rest))) {

@@ -117,7 +117,7 @@ static_assert(offsetof(keel_order, count) == 8);
 static_assert(offsetof(keel_order, reserved) == 12);
 static_assert(offsetof(keel_order, indices) == 16);
 
-static_assert(sizeof(keel_attempt) == 88);
+static_assert(sizeof(keel_attempt) == 96);
 static_assert(offsetof(keel_attempt, struct_size) == 0);
 static_assert(offsetof(keel_attempt, verdict) == 4);
 static_assert(offsetof(keel_attempt, route) == 8);
@@ -130,6 +130,7 @@ static_assert(offsetof(keel_attempt, cost_nano_usd) == 64);
 static_assert(offsetof(keel_attempt, now_ns) == 72);
 static_assert(offsetof(keel_attempt, status) == 80);
 static_assert(offsetof(keel_attempt, reserved) == 84);
+static_assert(offsetof(keel_attempt, limit_ns) == 88);
 
 static_assert(sizeof(keel_usage) == 48);
 static_assert(offsetof(keel_usage, struct_size) == 0);

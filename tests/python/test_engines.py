@@ -233,10 +233,10 @@ def test_the_key_pool():
     pool = KeyPool(["a", "b"])
     first, second = pool.take("m", now=0.0), pool.take("m", now=0.0)
     assert {first.key, second.key} == {"a", "b"}
-    assert pool.in_flight("a") == 1
+    assert pool.in_flight("a", now=0.0) == 1
     first.give_back(now=0.0)
     first.give_back(now=0.0)  # once
-    assert pool.in_flight(first.key) == 0
+    assert pool.in_flight(first.key, now=0.0) == 0
     second.give_back(now=0.0)
     assert pool.throttle("a", "m", now=0.0) == 1
     assert pool.throttle("a", "m", now=1.0) == 2
@@ -272,6 +272,19 @@ def test_the_limits_of_keys():
     lease.give_back(sent=False, now=0.0)
     assert pool.uses("a") == 1
     assert pool.take(now=0.0) is not None
+
+
+def test_a_lease_that_is_never_given_back_ends():
+    pool = KeyPool(["a"], concurrency=1)
+    lost = pool.take(lease=30, now=0.0)
+    assert pool.take(now=29.9) is None
+    assert pool.in_flight("a", now=30.0) == 0
+    assert pool.take(now=30.0) is not None
+    lost.give_back(now=31.0)  # late: the place is another's
+    assert pool.in_flight("a", now=31.0) == 1
+    assert pool.in_flight("a", now=30.0 + 660.0) == 0
+    with pytest.raises(ValueError, match="lease"):
+        pool.take(lease=0)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,7 @@ def test_everything_is_there():
         "cmake/KeelPolicy.cmake",
         "plugins/ordered.so",
         "plugins/weighted_health.so",
+        "plugins/least_latency.so",
         "plugins/list_price.so",
         "plugins/downgrade.so",
         "plugins/fixed_ttl.so",

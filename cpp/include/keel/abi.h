@@ -251,6 +251,7 @@ typedef struct keel_attempt {
   int64_t now_ns;
   uint32_t status; /* HTTP status; 0: none came */
   uint32_t reserved;
+  int64_t limit_ns; /* how long it might have taken; of a stream, until its first token */
 } keel_attempt;
 
 #define KEEL_USAGE_ACTUAL 0u

@@ -71,11 +71,18 @@ class KeyPool:
         *,
         tokens: int = 0,
         excluded: Iterable[str] = (),
+        lease: float = 660.0,
         now: float | None = None,
     ) -> KeyLease | None:
-        """The best usable key and its limits, or None."""
-        lease = self._core.take(self._model(model), tokens, self._keys(excluded), now_ns(now))
-        return None if lease is None else KeyLease(self, lease, self._names[lease.key])
+        """The best usable key and its limits, or None. After `lease` seconds its place among those
+        in flight is free again, whether or not it was given back."""
+        lease_ns = to_ns(lease)
+        if lease_ns <= 0:
+            raise ValueError(f"lease: found {lease}, wanted more than 0 seconds")
+        taken = self._core.take(
+            self._model(model), tokens, self._keys(excluded), lease_ns, now_ns(now)
+        )
+        return None if taken is None else KeyLease(self, taken, self._names[taken.key])
 
     def availability(
         self,
@@ -131,8 +138,8 @@ class KeyPool:
     def uses(self, key: str) -> int:
         return self._core.uses(self._at(key))
 
-    def in_flight(self, key: str) -> int:
-        return self._core.in_flight(self._at(key))
+    def in_flight(self, key: str, *, now: float | None = None) -> int:
+        return self._core.in_flight(self._at(key), now_ns(now))
 
     def load(self, key: str, *, now: float | None = None) -> float:
         """The fullest of its limits, in [0, 1]."""

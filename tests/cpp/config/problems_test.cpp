@@ -292,10 +292,10 @@ TEST(ConfigProblems, Policies) {
             "\"weighted_health\"\n"
             "keel.yaml:7: routes.r.cost: found the TTL policy fixed_ttl, wanted a cost policy such "
             "as list_price or downgrade\n");
-  EXPECT_EQ(problems(with("  r: {targets: [a/m], routing: least_latency}\n"
+  EXPECT_EQ(problems(with("  r: {targets: [a/m], routing: cheapest}\n"
                           "policies: {mine: {file: /mine.so}}\n")),
-            "keel.yaml:7: routes.r.routing: no policy is named \"least_latency\"; there are: "
-            "ordered, weighted_health, mine\n");
+            "keel.yaml:7: routes.r.routing: no policy is named \"cheapest\"; there are: ordered, "
+            "weighted_health, least_latency, mine\n");
   EXPECT_EQ(problems(with("policies:\n"
                           "  mine: {file: mine.so, sha256: abc, seting: {}}\n"
                           "  ordered: {id: ordered}\n"

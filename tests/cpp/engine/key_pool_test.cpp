@@ -20,7 +20,7 @@ KeyPool equal_keys(size_t n, KeyOrder order = KeyOrder::least_loaded, KeyLimits 
 }
 // Takes a key for model 0, ten tokens.
 std::optional<Lease> take(KeyPool& pool, Instant now, std::vector<KeyIndex> excluded = {}) {
-  return pool.take(0, 10, excluded, now);
+  return pool.take(0, 10, excluded, Instant::never(), now);
 }
 KeyIndex use_once(KeyPool& pool, Instant now) {
   std::optional<Lease> lease = take(pool, now);
@@ -56,7 +56,7 @@ TEST(KeyPool, FewestInFlightThenLeastRecentlyUsed) {
   pool.give_back(b, 10, true, at(0));
   pool.give_back(a, 10, true, at(0));
   EXPECT_EQ(take(pool, at(0))->key, a.key);
-  EXPECT_EQ(pool.in_flight(), 2);
+  EXPECT_EQ(pool.in_flight(at(0)), 2);
 }
 
 TEST(KeyPool, TheLeastLoadedGoesFirst) {
@@ -82,31 +82,31 @@ TEST(KeyPool, ExcludedKeysStayOut) {
 TEST(KeyPool, LimitsAreTakenAllOrNothing) {
   KeyPool pool = equal_keys(1, KeyOrder::least_loaded,
                             {.requests_per_minute = 6'000, .tokens_per_minute = 100});
-  EXPECT_TRUE(pool.take(0, 60, {}, at(0)));
+  EXPECT_TRUE(pool.take(0, 60, {}, Instant::never(), at(0)));
   double load = pool.load(0, at(0));
-  EXPECT_FALSE(pool.take(0, 60, {}, at(0)));
+  EXPECT_FALSE(pool.take(0, 60, {}, Instant::never(), at(0)));
   EXPECT_EQ(pool.load(0, at(0)), load);
   KeyPool::Availability later = pool.availability(0, 60, {}, at(0));
   EXPECT_EQ(later.reason, KeyReason::limited);
-  EXPECT_FALSE(pool.take(0, 60, {}, Instant{later.until.ns - 1}));
-  EXPECT_TRUE(pool.take(0, 60, {}, later.until));
+  EXPECT_FALSE(pool.take(0, 60, {}, Instant::never(), Instant{later.until.ns - 1}));
+  EXPECT_TRUE(pool.take(0, 60, {}, Instant::never(), later.until));
   EXPECT_EQ(pool.availability(0, 1'000, {}, at(0)).until, Instant::never());  // it never fits
-  EXPECT_TRUE(pool.take(0, -5, {}, at(3'600)));
+  EXPECT_TRUE(pool.take(0, -5, {}, Instant::never(), at(3'600)));
 }
 
 TEST(KeyPool, WhatWasNotUsedIsGivenBack) {
   KeyPool pool =
       equal_keys(1, KeyOrder::least_loaded,
                  {.requests_per_minute = 60, .tokens_per_minute = 100, .concurrency = 1});
-  Lease lease = *pool.take(0, 80, {}, at(0));
+  Lease lease = *pool.take(0, 80, {}, Instant::never(), at(0));
   EXPECT_EQ(reason(pool, at(0)), KeyReason::limited);
   EXPECT_EQ(pool.load(0, at(0)), 1);
   pool.give_back(lease, 80, false, at(0));
   EXPECT_EQ(pool.load(0, at(0)), 0);
-  lease = *pool.take(0, 80, {}, at(0));
+  lease = *pool.take(0, 80, {}, Instant::never(), at(0));
   pool.give_back(lease, 8, true, at(0));
   EXPECT_LT(pool.load(0, at(0)), 0.2);
-  EXPECT_TRUE(pool.take(0, 80, {}, at(0)));
+  EXPECT_TRUE(pool.take(0, 80, {}, Instant::never(), at(0)));
 }
 
 TEST(KeyPool, ALeaseComesBackOnce) {
@@ -116,11 +116,36 @@ TEST(KeyPool, ALeaseComesBackOnce) {
   pool.give_back(first, 10, true, at(0));
   pool.give_back(first, 10, true, at(0));
   pool.give_back(Lease{}, 10, true, at(0));
-  pool.give_back(Lease{0, 0, 0, 99}, 10, true, at(0));
-  EXPECT_EQ(pool.in_flight(), 1);
-  EXPECT_EQ(pool.in_flight(0), 1);
+  pool.give_back(Lease{0, 0, 0, {99, 0}}, 10, true, at(0));
+  pool.give_back(Lease{7, 0, 0, first.place}, 10, true, at(0));
+  EXPECT_EQ(pool.in_flight(at(0)), 1);
+  EXPECT_EQ(pool.in_flight(0, at(0)), 1);
   EXPECT_TRUE(take(pool, at(0)));
   EXPECT_FALSE(take(pool, at(0)));
+}
+
+// LiteLLM #20256: a give-back that is lost must not lock the key.
+TEST(KeyPool, ALeaseThatIsNeverGivenBackEnds) {
+  KeyPool pool = equal_keys(1, KeyOrder::least_loaded, {.concurrency = 1});
+  Lease lost = *pool.take(0, 10, {}, at(60), at(0));
+  EXPECT_FALSE(take(pool, at(59)));
+  EXPECT_EQ(reason(pool, at(60)), KeyReason::none);
+  EXPECT_EQ(pool.in_flight(at(60)), 0);
+  Lease next = *take(pool, at(60));
+  pool.give_back(lost, 10, true, at(61));  // late: it is another's place now
+  EXPECT_EQ(pool.in_flight(at(61)), 1);
+  EXPECT_FALSE(take(pool, at(61)));
+  pool.give_back(next, 10, true, at(62));
+  EXPECT_EQ(pool.in_flight(at(62)), 0);
+}
+
+TEST(KeyPool, ATrialThatIsLostDoesNotBenchForEver) {
+  KeyPool pool = equal_keys(2);
+  pool.bench(0, seconds(1), at(0));
+  ASSERT_TRUE(pool.take(0, 10, {}, at(30), at(1)));
+  EXPECT_FALSE(take(pool, at(29)));
+  EXPECT_TRUE(take(pool, at(30)));
+  EXPECT_FALSE(take(pool, at(30))) << "again one at a time";
 }
 
 TEST(KeyPool, AThrottledPairCoolsAndTheKeyServesOtherModels) {

@@ -94,7 +94,7 @@ void expect_ledger_agrees(const House& house, const Books& books) {
   EXPECT_EQ(budget.open_holds(), 0);
   EXPECT_EQ(house.engines().attempts.size(), 0u);
   for (const auto& target : house.engines().targets) {
-    EXPECT_EQ(target.in_flight, 0);
+    EXPECT_EQ(target.pool->in_flight(Instant{}), 0);
     EXPECT_EQ(target.breaker.permits_given(), target.breaker.permits_returned());
   }
 }

@@ -21,12 +21,13 @@ TEST(Registry, ListsTheBuiltins) {
   EXPECT_THAT(listed(registry),
               ElementsAre("fixed_ttl (keel.cache-ttl/1)", "keyword_ttl (keel.cache-ttl/1)",
                           "downgrade (keel.cost/1)", "list_price (keel.cost/1)",
-                          "ordered (keel.routing/1)", "weighted_health (keel.routing/1)"));
+                          "least_latency (keel.routing/1)", "ordered (keel.routing/1)",
+                          "weighted_health (keel.routing/1)"));
 }
 
 TEST(Registry, TheSameBuiltinTwiceIsListedOnce) {
   Registry registry({kBuiltins, kBuiltins + "/."});
-  EXPECT_EQ(listed(registry).size(), 6u);
+  EXPECT_EQ(listed(registry).size(), 7u);
 }
 
 TEST(Registry, NoDirectoryOrAnEmptyOne) {

@@ -184,10 +184,10 @@ class Driven {
                 engines().budget->open_holds() == 0 && engines().flights.members() == 0 &&
                 engines().flights.in_the_air() == 0;
     for (const TargetEngines& target : engines().targets)
-      rest &= target.in_flight == 0 &&
+      rest &= target.pool->in_flight(Instant{}) == 0 &&
               target.breaker.permits_given() == target.breaker.permits_returned();
     for (const ProviderEngines& provider : engines().providers)
-      rest &= provider.keys.in_flight() == 0;
+      rest &= provider.keys.in_flight(Instant{}) == 0;
     return rest;
   }
   size_t told(Notice::Kind kind) const {

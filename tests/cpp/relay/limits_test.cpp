@@ -32,7 +32,7 @@ double tokens_left(const Driven& d, AccountIndex account) {
   return d.engines().accounts[account].limits.tokens->share_left(d.now);
 }
 int64_t in_flight(const Driven& d, AccountIndex account) {
-  return d.engines().accounts[account].limits.concurrency->in_flight();
+  return d.engines().accounts[account].limits.concurrency->in_flight(d.now);
 }
 
 TEST(Limits, EveryAncestorMustAgreeAndARefusalTouchesNothing) {

@@ -53,10 +53,12 @@ TEST(Metrics, ARelayThatDidNothingShowsEveryFamilyAndZeros) {
                            "keel_rate_limited_total",
                            "keel_policy_errors_total",
                            "keel_policy_decision_seconds",
+                           "keel_concurrency_limit",
+                           "keel_invariant_violations_total",
                            "keel_in_flight",
                            "keel_build_info"})
     EXPECT_TRUE(page.has(name)) << name;
-  EXPECT_EQ(page.families.size(), 29u);
+  EXPECT_EQ(page.families.size(), 31u);
   EXPECT_EQ(page.value("keel_requests_total", {{"route", "main"}, {"outcome", "ok"}}), "0");
   EXPECT_EQ(page.value("keel_attempts_total", with(kFar, "verdict", "key_dead")), "0");
   EXPECT_EQ(page.value("keel_request_duration_seconds_count", {{"route", "main"}}), "0");

@@ -258,6 +258,39 @@ TEST(Stream, what_fails_before_content_is_answered_by_the_next_target) {
     }
 }
 
+std::string of_choice(int choice, const std::string& text) {
+  return R"(data: {"choices":[{"index":)" + std::to_string(choice) + R"(,"delta":{"content":")" +
+         text + "\"},\"finish_reason\":null}]}\n\n";
+}
+std::string end_of_choice(int choice) {
+  return R"(data: {"choices":[{"index":)" + std::to_string(choice) +
+         ",\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+}
+
+TEST(Stream, ends_that_several_attempts_brought_are_a_whole_answer) {
+  Streaming d;
+  d.ask_stream(R"(,"n":2)");
+  const AttemptId first = d.begin();
+  d.say(first, of_choice(0, "yes") + end_of_choice(0) + of_choice(1, "no"));
+  Outcome cut;
+  cut.ended = Ended::broken;
+  cut.status = 200;
+  d.feed(Finished{.attempt = first, .outcome = std::move(cut)});
+  ASSERT_TRUE(d.asks_again());
+  const AttemptId second = d.begin();
+  d.say(second, of_choice(0, "yes") + of_choice(1, "no, never") + end_of_choice(1));
+  d.last_send.reset();
+  d.wait(seconds(30));  // and not a word more: it stalls before it ends choice 0 itself
+  EXPECT_FALSE(d.last_send) << "the caller has everything";
+  ASSERT_TRUE(d.answer);
+  EXPECT_EQ(d.answer->kind, AnswerKind::ok);
+  EXPECT_EQ(d.answer->status, 200);
+  EXPECT_EQ(d.answer->sends, 2);
+  EXPECT_TRUE(seen(d.delivered).done);
+  EXPECT_EQ(seen(d.delivered).text, "yesno, never");
+  EXPECT_TRUE(d.at_rest());
+}
+
 TEST(Stream, silence_before_content_moves_on_at_the_first_token_limit) {
   Streaming relay;
   relay.ask_stream();
