@@ -201,6 +201,7 @@ void Translation::read_failover(const Value* value) {
   breaker.open = breaker.open_max = recovery;
   breaker.jitter = 0;
   breaker.close_after = 1;
+  breaker.ramp = false;
   from("breaker.consecutive", "relay.failover.circuit_breaker_threshold",
        given("circuit_breaker_threshold"));
   by("breaker.failure_rate", "its breaker counts failures in a row only");
@@ -211,6 +212,7 @@ void Translation::read_failover(const Value* value) {
        given("recovery_timeout_seconds"));
   by("breaker.jitter", "its breaker waits exactly that long");
   by("breaker.close_after", "its breaker closes after one success");
+  by("breaker.ramp", "... and lets in all at once");
 }
 
 void Translation::read_costs(const Value& value) {

@@ -309,6 +309,7 @@ void write_breaker(Page& page, const Config& config) {
   page.put("open_max", duration_text(breaker.open_max));
   page.put("jitter", plain_number(breaker.jitter));
   page.put("close_after", std::to_string(breaker.close_after));
+  page.put("ramp", breaker.ramp ? "true" : "false");
   page.put("half_open_in_flight", std::to_string(breaker.half_open_in_flight));
   page.close();
 }

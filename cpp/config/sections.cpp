@@ -54,6 +54,7 @@ void read_breaker(const Value& value, Config& config) {
   section.read("open_max", breaker.open_max, kTick, kDay);
   section.read("jitter", breaker.jitter, 0, 1);
   section.read("close_after", breaker.close_after, 1, 1'000);
+  section.read("ramp", breaker.ramp);
   section.read("half_open_in_flight", breaker.half_open_in_flight, 1, 1'000);
   section.finish();
   if (breaker.open_max < breaker.open) {

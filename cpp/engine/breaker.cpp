@@ -48,6 +48,7 @@ Breaker::Breaker(BreakerSettings settings, uint64_t seed)
 bool Breaker::would_admit(Instant now) const {
   switch (state_) {
     case State::closed:
+      return door_ == 0 || in_flight_ < door_;
     case State::disabled:
       return true;
     case State::forced_open:
@@ -108,11 +109,18 @@ void Breaker::judge(Effect effect, bool slow, Instant now) {
     return;
   }
   if (state_ != State::closed) return;
+  ramp_up(failed);
   counts_.add(kResults, 1, now);
   if (failed) counts_.add(kFailures, 1, now);
   if (!failed && slow) counts_.add(kSlow, 1, now);
   run_ = failed ? run_ + 1 : 0;
   if (must_open(now)) open(now);
+}
+
+void Breaker::ramp_up(bool failed) {
+  if (door_ == 0) return;
+  door_ = failed ? std::max<int64_t>(settings_.close_after, door_ / 2) : door_ + 1;
+  if (door_ >= bore_) door_ = 0;
 }
 
 bool Breaker::must_open(Instant now) const {
@@ -167,6 +175,8 @@ void Breaker::take_over(const Breaker& before) {
   if (settings_.window == before.settings_.window) counts_ = before.counts_;
   enter(before.state_);
   successes_ = before.successes_;
+  door_ = before.door_;
+  bore_ = before.bore_;
 }
 
 void Breaker::force_open() {
@@ -192,6 +202,7 @@ Breaker::Permit Breaker::give() {
   uint32_t slot = free_slots_.back();
   free_slots_.pop_back();
   ++given_;
+  peak_ = std::max(peak_, ++in_flight_);
   return {epoch_, uint64_t{++generations_[slot]} << 32 | slot};
 }
 
@@ -203,10 +214,12 @@ bool Breaker::take_back(Permit permit) {
   ++generations_[slot];
   free_slots_.push_back(slot);
   ++returned_;
+  if (permit.epoch == epoch_) --in_flight_;
   return true;
 }
 
 void Breaker::open(Instant now) {
+  if (state_ == State::closed) bore_ = std::max(peak_, bore_ / 2);
   if (state_ == State::closed && elapsed(closed_since_, now) >= last_wait_) reopenings_ = 0;
   reopenings_ = std::min(reopenings_ + 1, 63);
   last_wait_ = wait();
@@ -225,13 +238,16 @@ void Breaker::close(Instant now) {
   counts_.clear();
   run_ = 0;
   closed_since_ = now;
+  const bool gradually = settings_.ramp && state_ == State::half_open;
   enter(State::closed);
+  if (gradually && bore_ > settings_.close_after) door_ = settings_.close_after;
 }
 
 void Breaker::enter(State state) {
   state_ = state;
   ++epoch_;
   successes_ = 0;
+  door_ = in_flight_ = peak_ = 0;
 }
 
 Duration Breaker::wait() {

@@ -28,6 +28,8 @@ struct BreakerSettings {
   double jitter = 0.1;          // in [0, 1]: a wait is multiplied by U(1 - jitter, 1 + jitter)
   int close_after = 3;          // >= 1, trial successes that close it
   int half_open_in_flight = 1;  // >= 1, trials at once; one from an earlier half-open still counts
+  bool ramp =
+      true;  // once closed again it lets in what has proved good, and more with every success
   bool recover_alone = true;  // true: half-open by itself when the wait is over; false: half_open()
                               // is called by whoever probes (the relay's active health checks)
 };
@@ -85,6 +87,8 @@ class Breaker {
   void disable();     // admits everything, counts nothing
   void reset(Instant now);
 
+  // Closed again, and not yet letting in all: so many at once for now. 0: all.
+  int64_t door() const { return door_; }
   int trials_in_flight() const { return static_cast<int>(trials_.size()); }
   // Permits given and given back (settled or expired), for the ledger of permits.
   uint64_t permits_given() const { return given_; }
@@ -98,6 +102,7 @@ class Breaker {
   Permit give();
   bool take_back(Permit permit);
   bool must_open(Instant now) const;
+  void ramp_up(bool failed);
   void judge(Effect effect, bool slow, Instant now);
   void open(Instant now);
   void give_up_waiting(Instant now);
@@ -112,9 +117,16 @@ class Breaker {
   uint64_t epoch_ = 1;
   uint64_t given_ = 0;
   uint64_t returned_ = 0;
-  int run_ = 0;         // failures in a row
-  int successes_ = 0;   // trial successes since half-open
-  int reopenings_ = 0;  // k
+  int run_ = 0;        // failures in a row
+  int successes_ = 0;  // trial successes since half-open
+  // Slow start: everybody who waited for it would otherwise come through at once, and overload what
+  // has just come back. One more with every success is twice as many with every round; a failure
+  // halves it; it ends where it bears what it bore before.
+  int64_t door_ = 0;
+  int64_t in_flight_ = 0;  // permits of this epoch
+  int64_t peak_ = 0;       // the most of them, in this epoch
+  int64_t bore_ = 0;       // ... before it opened
+  int reopenings_ = 0;     // k
   Duration last_wait_;
   Instant open_until_;
   Instant closed_since_;

@@ -12,6 +12,8 @@ std::string_view name_of(Removed why) {
       return "available";
     case Removed::breaker_open:
       return "breaker open";
+    case Removed::ramping:
+      return "coming back step by step";
     case Removed::no_key:
       return "no usable key";
     case Removed::provider_limit:
@@ -62,6 +64,8 @@ Availability available(const Engines& engines, TargetIndex index, int64_t tokens
                        const std::vector<KeyIndex>& spent_keys, Instant now) {
   const TargetEngines& target = engines.targets[index];
   if (!target.breaker.would_admit(now)) {
+    if (target.breaker.state() == engine::Breaker::State::closed)
+      return {Removed::ramping, now + kAskAgain};
     return {Removed::breaker_open, may_be_admitted_at(engines, target.breaker, now)};
   }
   const ProviderEngines& provider = engines.provider_engines(index);

@@ -17,6 +17,7 @@ enum class Removed : uint8_t {
   none,
   // of the target, for everybody
   breaker_open,
+  ramping,  // its breaker closed a moment ago and lets in more step by step
   no_key,
   provider_limit,
   pool_limit,  // in flight there is what the provider bears (SEMANTICS A2, THROTTLED_POOL)

@@ -27,7 +27,7 @@ bool any_target_of(const Engines& engines, ProviderIndex provider, Test test) {
 bool up(const Engines& engines, TargetIndex target, Instant now) {
   const Availability is = available(engines, target, 1, {}, now);
   return is || is.why == Removed::provider_limit || is.why == Removed::pool_limit ||
-         is.key == engine::KeyReason::limited;
+         is.why == Removed::ramping || is.key == engine::KeyReason::limited;
 }
 
 uint64_t number_of(engine::Breaker::State state) {

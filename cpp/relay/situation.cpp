@@ -166,12 +166,13 @@ Situation situation_of(Engines& engines, const Call& call, const Survey& survey,
 Earliest earliest_of(const Survey& survey) {
   Earliest out;
   for (const Candidate& c : survey.candidates) {
-    const bool only_busy = c.removed == Removed::breaker_open || c.removed == Removed::no_key ||
-                           c.removed == Removed::provider_limit ||
+    const bool only_busy = c.removed == Removed::breaker_open || c.removed == Removed::ramping ||
+                           c.removed == Removed::no_key || c.removed == Removed::provider_limit ||
                            c.removed == Removed::pool_limit || c.removed == Removed::asked_to_wait;
     if (!only_busy || c.downgrade_only || c.until >= out.at) continue;
     out = {c.until, c.removed == Removed::breaker_open,
-           c.removed == Removed::breaker_open && c.on_trial, c.index};
+           c.removed == Removed::ramping || (c.removed == Removed::breaker_open && c.on_trial),
+           c.index};
   }
   return out;
 }

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <iterator>
 
 namespace keel::sim {
 
@@ -60,26 +62,31 @@ ScenarioProviders::ScenarioProviders(std::shared_ptr<const relay::Config> config
     const Capacity& capacity = scenario_.behaviours[i].capacity;
     const auto requests = static_cast<double>(capacity.requests_per_minute);
     const auto tokens = static_cast<double>(capacity.tokens_per_minute);
-    loads_[i].requests = {requests, requests, {}};
-    loads_[i].tokens = {tokens, tokens, {}};
+    const double minutes_at_once = capacity.burst.seconds() / 60;
+    loads_[i].requests = {requests, requests * minutes_at_once, requests * minutes_at_once, {}};
+    loads_[i].tokens = {tokens, tokens * minutes_at_once, tokens * minutes_at_once, {}};
   }
 }
 
 void ScenarioProviders::Bucket::fill(Instant now) {
   const auto passed = static_cast<double>(elapsed(at, now).ns);
-  level = std::min(per_minute, level + per_minute * passed / kMinute_ns);
+  level = std::min(most, level + per_minute * passed / kMinute_ns);
   at = std::max(at, now);
 }
 
 Duration ScenarioProviders::Bucket::until(double amount) const {
-  const double missing = std::min(amount, per_minute) - level;
+  const double missing = std::min(amount, most) - level;
   return missing <= 0 ? Duration::zero() : from_seconds(missing / per_minute * 60);
 }
 
 // After how long there is room, if there is none.
 std::optional<Duration> ScenarioProviders::refuses(Load& load, const Capacity& capacity,
                                                    double tokens, Instant now) {
-  if (capacity.concurrent > 0 && load.in_flight >= capacity.concurrent) return seconds(1);
+  while (!load.begins_at.empty() && load.begins_at.front() <= now) load.begins_at.pop_front();
+  const bool full = capacity.queue > 0
+                        ? std::ssize(load.begins_at) >= capacity.queue
+                        : capacity.concurrent > 0 && load.in_flight >= capacity.concurrent;
+  if (full) return seconds(1);
   Duration wait;
   if (capacity.requests_per_minute > 0) {
     load.requests.fill(now);
@@ -96,6 +103,21 @@ std::optional<Duration> ScenarioProviders::refuses(Load& load, const Capacity& c
 void ScenarioProviders::take(Load& load, const Capacity& capacity, double tokens) {
   if (capacity.requests_per_minute > 0) load.requests.level -= 1;
   if (capacity.tokens_per_minute > 0) load.tokens.level -= tokens;
+}
+
+Duration ScenarioProviders::wait_in_line(Load& load, const Capacity& capacity, Duration service,
+                                         Instant at) {
+  constexpr auto kEarliestFirst = std::greater<Instant>();
+  Instant begins = at;
+  if (std::ssize(load.free_at) == capacity.concurrent) {
+    begins = std::max(begins, load.free_at.front());
+    std::pop_heap(load.free_at.begin(), load.free_at.end(), kEarliestFirst);
+    load.free_at.pop_back();
+  }
+  load.free_at.push_back(begins + service);
+  std::push_heap(load.free_at.begin(), load.free_at.end(), kEarliestFirst);
+  if (begins > at) load.begins_at.push_back(begins);
+  return begins - at;
 }
 
 Exchange ScenarioProviders::begin(const relay::Send& send, const Asked& asked, Instant now) {
@@ -132,6 +154,9 @@ Exchange ScenarioProviders::begin(const relay::Send& send, const Asked& asked, I
                         conditions.slowness);
   course.rest = from_seconds(static_cast<double>(out.true_usage.out) /
                              conditions.tokens_per_second * conditions.slowness);
+  if (behaviour.capacity.queue > 0)
+    course.first = course.first + wait_in_line(loads_[index], behaviour.capacity,
+                                               course.first + course.rest, sent);
   reply(out, send, asked, course, conditions);
   return out;
 }
@@ -145,7 +170,9 @@ Trouble ScenarioProviders::trouble_of(uint32_t index, const Weather::Conditions&
   if (conditions.outage) return {*conditions.outage, Ending::whole};
   if (auto wait = refuses(loads_[index], capacity, tokens, now)) {
     delay = *wait;
-    return {Fault::throttled, Ending::whole};
+    if (capacity.refusals_count && capacity.requests_per_minute > 0)
+      loads_[index].requests.level = std::max(loads_[index].requests.level - 1, 0.0);
+    return {capacity.refuses_with, Ending::whole};
   }
   take(loads_[index], capacity, tokens);
   const Trouble drawn = conditions.errors->draw(random_);

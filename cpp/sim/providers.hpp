@@ -5,6 +5,7 @@
 #include "sim/upstream.hpp"
 #include "sim/weather.hpp"
 
+#include <deque>
 #include <memory>
 #include <vector>
 
@@ -20,9 +21,10 @@ class ScenarioProviders final : public Providers {
   const Scenario& scenario() const { return scenario_; }
 
  private:
-  // What is left of a limit per minute: a bucket that holds one minute's worth.
+  // What is left of a limit per minute: a bucket that holds a burst's worth.
   struct Bucket {
     double per_minute = 0;
+    double most = 0;
     double level = 0;
     Instant at;
 
@@ -36,10 +38,14 @@ class ScenarioProviders final : public Providers {
   };
   struct Load {  // per behaviour
     int64_t in_flight = 0;
+    std::vector<Instant> free_at;   // a heap, the earliest first: when each place is free again
+    std::deque<Instant> begins_at;  // of those in line
     Bucket requests, tokens;
   };
 
   std::optional<Duration> refuses(Load& load, const Capacity& capacity, double tokens, Instant now);
+  // How long a request waits in line that is there at `at` and takes `service`.
+  Duration wait_in_line(Load& load, const Capacity& capacity, Duration service, Instant at);
   void take(Load& load, const Capacity& capacity, double tokens);
   Trouble trouble_of(uint32_t behaviour, const Weather::Conditions& conditions, const Usage& usage,
                      bool stream, Duration& delay, Instant now);

@@ -69,8 +69,14 @@ struct SlowDrain {  // replies begin in time, and then trickle
 };
 struct Capacity {  // 0: no limit; beyond it 429 with the delay after which there is room
   int64_t concurrent = 0;
+  int64_t queue = 0;  // so many wait in line for one of the `concurrent` places; whoever leaves the
+                      // line is served all the same, as a provider that does not notice serves them
   int64_t requests_per_minute = 0;
   int64_t tokens_per_minute = 0;
+  Duration burst = minutes(1);  // the limits per minute hold that much at once
+  Fault refuses_with = Fault::throttled;
+  bool refusals_count = false;  // to the requests per minute, as at OpenAI: whoever only asks more
+                                // often gets nothing at all
 };
 
 struct Behaviour {

@@ -109,7 +109,16 @@ void read_drains(const Value& value, std::vector<SlowDrain>& out) {
 void read_capacity(const Value& value, Capacity& out) {
   Section section(value);
   section.read("concurrent", out.concurrent, 0, 1'000'000'000);
+  section.read("queue", out.queue, 0, 1'000'000'000);
+  if (out.queue > 0 && out.concurrent == 0)
+    value.problem("found a queue without concurrent, wanted how many are served at once");
   section.read("requests_per_minute", out.requests_per_minute, 0, 1'000'000'000'000);
+  section.read("refusals_count", out.refusals_count);
+  section.read("burst", out.burst, milliseconds(1), hours(24));
+  if (auto word = section.get("refuses_with")) {
+    if (auto choice = word->choice({"429", "503"}))
+      out.refuses_with = *choice == 0 ? Fault::throttled : Fault::unavailable;
+  }
   section.read("tokens_per_minute", out.tokens_per_minute, 0, 1'000'000'000'000);
   section.finish();
 }
