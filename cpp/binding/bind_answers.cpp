@@ -97,6 +97,7 @@ void bind_answer_class(py::module_& m) {
                              [](const GivenAnswer& a) { return a.answer.cost.value; })
       .def_property_readonly("sends", [](const GivenAnswer& a) { return a.answer.sends; })
       .def_property_readonly("cached", [](const GivenAnswer& a) { return a.answer.cached; })
+      .def_property_readonly("stale", [](const GivenAnswer& a) { return a.answer.stale; })
       .def_property_readonly("age_ns", [](const GivenAnswer& a) { return a.answer.age.ns; })
       .def_property_readonly("downgraded", [](const GivenAnswer& a) { return a.answer.downgraded; })
       .def_property_readonly("clamped", [](const GivenAnswer& a) { return a.answer.clamped; })

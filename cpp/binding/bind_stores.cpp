@@ -110,27 +110,33 @@ void bind_cache(py::module_& m) {
       .def(
           "find",
           [](Cache& c, const py::bytes& request, const std::string& scope, int64_t max_age_ns,
-             int64_t now_ns) -> std::optional<std::tuple<py::bytes, int64_t>> {
+             int64_t stale_ns,
+             int64_t now_ns) -> std::optional<std::tuple<py::bytes, int64_t, bool>> {
             const std::string form = canonical(request);
             const engine::CachedReply* reply =
-                c.find(key_of(form, scope), form, {max_age_ns}, {now_ns});
+                c.find(key_of(form, scope), form, {max_age_ns}, {stale_ns}, {now_ns});
             if (!reply) return std::nullopt;
-            return std::tuple(py::bytes(reply->body.view()),
-                              elapsed(reply->stored_at, {now_ns}).ns);
+            return std::tuple(py::bytes(reply->body.view()), elapsed(reply->stored_at, {now_ns}).ns,
+                              reply->stale({now_ns}));
           },
-          py::arg("request"), py::arg("scope"), py::arg("max_age_ns"), py::arg("now_ns"))
+          py::arg("request"), py::arg("scope"), py::arg("max_age_ns"), py::arg("stale_ns"),
+          py::arg("now_ns"))
       .def(
           "put",
           [](Cache& c, const py::bytes& request, const py::bytes& reply, const std::string& scope,
-             int64_t ttl_ns, int64_t now_ns) {
+             const std::string& owner, int64_t ttl_ns, int64_t stale_ns, int64_t now_ns) {
             std::string form = canonical(request);
             const engine::CacheKey key = key_of(form, scope);
             engine::CachedReply entry;
             entry.body = Body::copy_of(reply);
-            return c.put(key, Body::take(std::move(form)), std::move(entry), {ttl_ns}, {now_ns});
+            return c.put(key, Body::take(std::move(form)), std::move(entry),
+                         {{ttl_ns}, {stale_ns}, owner}, {now_ns});
           },
-          py::arg("request"), py::arg("reply"), py::arg("scope"), py::arg("ttl_ns"),
-          py::arg("now_ns"))
+          py::arg("request"), py::arg("reply"), py::arg("scope"), py::arg("owner"),
+          py::arg("ttl_ns"), py::arg("stale_ns"), py::arg("now_ns"))
+      .def(
+          "purge", [](Cache& c, const std::string& owner) { return c.purge(owner); },
+          py::arg("owner"))
       .def("clear", &Cache::clear)
       .def_property_readonly("bytes", &Cache::bytes)
       .def_property_readonly("entries", &Cache::entries)

@@ -70,6 +70,10 @@ Host::Host(std::shared_ptr<const relay::Config> config, HostOptions options)
   to_driver.on_notice = [outbox = outbox_](const relay::Notice& notice) {
     outbox->put(Told{notice, io::wall_unix_ns()});
   };
+  if (request_log_)
+    to_driver.on_refresh = [outbox = outbox_](const relay::Answer& answer, int64_t began_unix_ns) {
+      log_answer(*outbox, answer, began_unix_ns);
+    };
   driver_ = or_raise(net::Driver::create(config_, make_relay(config_, registry_, options.seed),
                                          std::move(to_driver)));
 }

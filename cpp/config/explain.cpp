@@ -230,6 +230,8 @@ void write_route(Page& page, const RouteConfig& route, const Config& config) {
     page.open("cache");
     page.put("when", route.cache->when == CacheWhen::always ? "always" : "deterministic");
     page.put("jitter", plain_number(route.cache->jitter));
+    page.put("stale_if_error", duration_text(route.cache->stale_if_error));
+    page.put("stale_while_revalidate", duration_text(route.cache->stale_while_revalidate));
     write_policy(page, "policy", route.cache->ttl, config.mapping);
     page.close();
   } else {

@@ -95,6 +95,8 @@ std::optional<RouteCache> read_route_cache(const Value& value, const Policies& p
     if (word) cache.when = static_cast<CacheWhen>(*word);
   }
   section.read("jitter", cache.jitter, 0, 1);
+  section.read("stale_if_error", cache.stale_if_error, Duration::zero(), kYear);
+  section.read("stale_while_revalidate", cache.stale_while_revalidate, Duration::zero(), kYear);
   section.finish();
   cache.ttl.id = "fixed_ttl";
   if (policy) cache.ttl = policies.chosen(*policy, PolicyKind::ttl).value_or(cache.ttl);

@@ -1,5 +1,6 @@
 #include "engine/cache.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace keel::engine {
@@ -14,24 +15,28 @@ size_t CacheKeyHash::operator()(const CacheKey& key) const noexcept {
 Cache::Cache(CacheSettings settings) : settings_(settings) {}
 
 const CachedReply* Cache::find(const CacheKey& key, std::string_view canonical, Duration max_age,
-                               Instant now) {
+                               Duration stale, Instant now) {
   auto found = index_.find(key);
   if (found == index_.end()) return nullptr;
   Order::iterator entry = found->second;
-  if (now >= entry->reply.expires_at) {
+  if (now >= entry->kept_until) {
     drop(entry);
     return nullptr;
   }
+  if (now >= entry->reply.expires_at + stale) return nullptr;
   if (entry->canonical.view() != canonical) return nullptr;
   if (elapsed(entry->reply.stored_at, now) > max_age) return nullptr;
   order_.splice(order_.begin(), order_, entry);
   return &entry->reply;
 }
 
-bool Cache::put(const CacheKey& key, Body canonical, CachedReply reply, Duration ttl, Instant now) {
-  int64_t bytes = static_cast<int64_t>(canonical.size()) + static_cast<int64_t>(reply.body.size()) +
-                  kEntryOverhead;
-  if (ttl <= Duration::zero() || bytes > settings_.max_entry_bytes || bytes > settings_.max_bytes) {
+bool Cache::put(const CacheKey& key, Body canonical, CachedReply reply, const Keeping& keeping,
+                Instant now) {
+  const int64_t bytes =
+      static_cast<int64_t>(canonical.size() + reply.body.size() + keeping.owner.size()) +
+      kEntryOverhead;
+  if (keeping.ttl <= Duration::zero() || bytes > settings_.max_entry_bytes ||
+      bytes > settings_.max_bytes) {
     return false;
   }
   if (auto found = index_.find(key); found != index_.end()) drop(found->second);
@@ -40,11 +45,22 @@ bool Cache::put(const CacheKey& key, Body canonical, CachedReply reply, Duration
     ++evictions_;
   }
   reply.stored_at = now;
-  reply.expires_at = now + ttl;
-  order_.push_front({key, std::move(canonical), std::move(reply), bytes});
+  reply.expires_at = now + keeping.ttl;
+  const Instant kept_until = reply.expires_at + std::max(keeping.stale, Duration::zero());
+  order_.push_front(
+      {key, std::move(canonical), std::move(reply), kept_until, std::string(keeping.owner), bytes});
   index_.emplace(key, order_.begin());
   bytes_ += bytes;
   return true;
+}
+
+size_t Cache::purge(std::string_view owner) {
+  const size_t before = index_.size();
+  for (auto it = order_.begin(); it != order_.end();) {
+    const auto entry = it++;
+    if (entry->owner == owner) drop(entry);
+  }
+  return before - index_.size();
 }
 
 void Cache::clear() {

@@ -97,6 +97,7 @@ void Conductor::end() {
   std::vector<CallId> open;
   for (const auto& [call, caller] : callers_) open.push_back(call);
   for (CallId call : open) cancel(call);
+  for (CallId call : relay_.own_calls()) cancel(call);
   for (CallId call : open) {
     relay::Respond left{call, {}};
     left.answer.kind = relay::AnswerKind::cancelled;
@@ -190,6 +191,12 @@ void Conductor::carry_out(relay::Deliver& piece) {
 
 void Conductor::carry_out(relay::Tell& tell) {
   if (plan_.on_notice) plan_.on_notice(tell.notice);
+}
+
+void Conductor::carry_out(relay::Refreshed& refreshed) {
+  if (!plan_.on_refresh) return;
+  const Duration took = elapsed(refreshed.answer.trace->began, now_);
+  plan_.on_refresh(refreshed.answer, io::wall_unix_ns() - took.ns);
 }
 
 void Conductor::on_sent(ExchangeId exchange) {

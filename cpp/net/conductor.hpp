@@ -69,6 +69,7 @@ class Conductor final : private UpstreamListener {
   void carry_out(relay::AbortProbe& abort);
   void carry_out(relay::Respond& respond);
   void carry_out(relay::Tell& tell);
+  void carry_out(relay::Refreshed& refreshed);
 
   void on_sent(ExchangeId exchange) override;
   BodyWay on_head(ExchangeId exchange, int status, const Headers& headers) override;

@@ -22,6 +22,8 @@ struct DriverOptions {
   std::string ca_file;               // PEM, in place of the system's store; empty: the system's
   std::vector<std::string> resolve;  // HOST:PORT:ADDR:PORT, as in net/endpoint.hpp
   std::function<void(const relay::Notice&)> on_notice;  // on the driver's thread; must be cheap
+  std::function<void(const relay::Answer&, int64_t began_unix_ns)>
+      on_refresh;  // for a log; as well
 };
 
 // Called on the driver's thread, once, for every call that was submitted; must be cheap and must

@@ -27,6 +27,7 @@ Result<DriverPlan> plan_driver(std::shared_ptr<const relay::Config> config, Driv
   }
   plan.config = std::move(config);
   plan.on_notice = std::move(options.on_notice);
+  plan.on_refresh = std::move(options.on_refresh);
   return plan;
 }
 

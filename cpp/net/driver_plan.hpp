@@ -24,6 +24,7 @@ struct DriverPlan {
   Redirections redirections;
   std::string ca_file;
   std::function<void(const relay::Notice&)> on_notice;
+  std::function<void(const relay::Answer&, int64_t began_unix_ns)> on_refresh;
 };
 // Error codes as of Driver::create.
 Result<DriverPlan> plan_driver(std::shared_ptr<const relay::Config> config, DriverOptions options);

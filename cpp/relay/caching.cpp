@@ -4,6 +4,7 @@
 #include "wire/canonical.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 namespace keel::relay {
 
@@ -38,6 +39,17 @@ engine::CacheKey identity(const Engines& engines, const Call& call, TargetIndex 
       .bytes;
 }
 
+Duration longest_window(const RouteCache& cache) {
+  return std::max(cache.stale_if_error, cache.stale_while_revalidate);
+}
+
+std::string describe_stale(const Engines& engines, const engine::CachedReply& reply, Instant now) {
+  char text[96];
+  std::snprintf(text, sizeof text, " %.3f s ago, %.3f s past its time",
+                elapsed(reply.stored_at, now).seconds(), elapsed(reply.expires_at, now).seconds());
+  return "answered by " + engines.config->targets[reply.target].name + text;
+}
+
 const char* bypass_reason(const RouteCache& cache, const Request& request) {
   if (!request.facts.cacheable) return "this request cannot be cached";
   if (cache.when == CacheWhen::deterministic && !request.facts.deterministic)
@@ -56,14 +68,57 @@ CacheLook look_into_cache(Engines& engines, Call& call, Instant now) {
   call.canonical = Body::take(std::move(*canonical));
   call.digest = wire::digest_of(call.canonical.view());
   if (call.request.no_cache) return {nullptr, "bypass", "the caller wants a fresh answer"};
+  auto name_of = [&](TargetIndex target) { return engines.config->targets[target].name; };
+  const Duration window = longest_window(*route.cache);
+  const engine::CachedReply* kept = nullptr;
+  engine::CacheKey kept_as;
   for (const RouteTarget& entry : route.targets) {
     if (entry.downgrade_only && call.request.no_downgrade) continue;
-    const auto* reply = engines.cache.find(identity(engines, call, entry.target),
-                                           call.canonical.view(), call.request.max_age, now);
+    const engine::CacheKey key = identity(engines, call, entry.target);
+    const auto* reply =
+        engines.cache.find(key, call.canonical.view(), call.request.max_age, window, now);
     if (!reply) continue;
-    return {reply, "hit", "answered before by " + engines.config->targets[entry.target].name};
+    if (!reply->stale(now)) return {reply, "hit", "answered before by " + name_of(reply->target)};
+    if (kept) continue;
+    kept = reply;
+    kept_as = key;
   }
-  return {nullptr, "miss", "not in the cache"};
+  if (!kept) return {nullptr, "miss", "not in the cache"};
+  if (now < kept->expires_at + route.cache->stale_while_revalidate && !call.request.no_store)
+    return {kept, "stale", describe_stale(engines, *kept, now)};
+  if (now < kept->expires_at + route.cache->stale_if_error)
+    call.last_resort = Call::LastResort{kept_as, route.cache->stale_if_error};
+  return {nullptr, "miss", "not in the cache but " + describe_stale(engines, *kept, now)};
+}
+
+namespace {
+
+// Not what the client itself did wrong, what its own account may not, or what a policy forbids: a
+// budget that is spent and a limit that is passed are told, and the rule is for errors (RFC 5861,
+// section 4: what would be a 500, 502, 503 or 504), with a provider's 429 and quota among them.
+bool is_the_upstreams(const Call& call, const Answer& failure) {
+  switch (failure.kind) {
+    case AnswerKind::no_target:
+    case AnswerKind::deadline_exceeded:
+      return true;
+    case AnswerKind::upstream_error:
+      return call.last.cls != Class::fatal && call.last.cls != Class::context &&
+             call.last.cls != Class::policy && call.last.cls != Class::ok;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+CacheLook look_instead_of(Engines& engines, const Call& call, const Answer& failure, Instant now) {
+  if (!call.last_resort || call.stream_begun || !is_the_upstreams(call, failure)) return {};
+  const auto* reply = engines.cache.find(call.last_resort->key, call.canonical.view(),
+                                         call.request.max_age, call.last_resort->window, now);
+  if (!reply) return {};
+  return {reply, reply->stale(now) ? "stale" : "hit",
+          "instead of " + std::string(name_of(failure.kind)) + ": " +
+              describe_stale(engines, *reply, now)};
 }
 
 namespace {
@@ -108,7 +163,9 @@ std::optional<engine::CachedReply> store_in_cache(Engines& engines, Call& call, 
   if (ttl <= Duration::zero()) return std::nullopt;
   const engine::CachedReply reply{call.last_reply, record.target, record.usage.value_or(Usage{}),
                                   now, now + ttl};
-  engines.cache.put(identity(engines, call, record.target), call.canonical, reply, ttl, now);
+  const std::optional<RouteCache>& config = engines.config->routes[call.route].cache;
+  engines.cache.put(identity(engines, call, record.target), call.canonical, reply,
+                    {ttl, longest_window(*config), call.request.tenant}, now);
   return reply;
 }
 

@@ -16,6 +16,7 @@
 #include "relay/log.hpp"
 #include "relay/next_move.hpp"
 #include "relay/redaction.hpp"
+#include "relay/refreshing.hpp"
 #include "relay/sending.hpp"
 #include "relay/situation.hpp"
 #include "relay/streaming.hpp"
@@ -51,6 +52,7 @@ void Life::begin(Call& call) {
   call.trace->max_tokens = call.request.facts.max_output_tokens;
   if (!engines_.config->request_log_path.empty()) call.trace->tags = log_tags(call.request);
   call.trace->began = now_;
+  if (call.own) call.trace->cache = "refresh";
   if (auto refusal = find_accounts(engines_, call))
     return run(call, answer(call, std::move(*refusal)));
   if (auto refusal = find_route(engines_, call))
@@ -62,7 +64,8 @@ void Life::begin(Call& call) {
   call.trial_wait_left = std::min(*call.trace->allowed / 2, kLongestWait);
   call.max_sends = route.retry.max_attempts;
   if (call.request.facts.stream)
-    call.delivery.expect_stream(route.stream.hold_back, !call.request.facts.include_usage);
+    call.delivery.expect_stream(call.own ? HoldBack{.complete = true} : route.stream.hold_back,
+                                !call.request.facts.include_usage);
   call.patience_left = std::min(route.patience, kLongestWait);
   if (route.on_exhausted == OnExhausted::wait)
     call.exhausted_wait_left = std::min(route.exhausted_wait, kLongestWait);
@@ -92,17 +95,20 @@ Next Life::admit(Call& call) {
 
 // Do we already know the answer? Is somebody asking for it?
 Next Life::look_up(Call& call) {
-  if (!engines_.config->routes[call.route].cache) return Next::choose;
+  if (call.own || !engines_.config->routes[call.route].cache) return Next::choose;
   const CacheLook look = look_into_cache(engines_, call, now_);
   call.trace->cache = look.result;
   call.trace->say(Stage::look_up, look.why, now_);
+  if (look.result == "stale") refresh_beside(engines_, call, now_);
   if (look.reply) return give(call, *look.reply);
   return look.result == "miss" ? join(call) : Next::choose;
 }
 
 Next Life::give(Call& call, const engine::CachedReply& reply) {
   call.from_cache = true;
+  call.downgraded.clear();  // of what was asked itself
   Answer cached = cached_answer(engines_, reply, now_);
+  cached.stale = call.trace->cache == "stale";
   if (call.request.facts.stream) deliver_cached(call, cached);
   return answer(call, std::move(cached));
 }
@@ -323,6 +329,11 @@ Next Life::respond(Call& call) {
 // Handed over exactly once; what admit took goes back; the call is closed.
 Next Life::answer(Call& call, Answer answer) {
   if (wait_on(call, answer)) return Next::wait;
+  if (const CacheLook kept = look_instead_of(engines_, call, answer, now_); kept.reply) {
+    call.trace->cache = kept.result;
+    call.trace->say(Stage::respond, kept.why, now_);
+    return give(call, *kept.reply);
+  }
   if (!call.delivery.finish()) return Next::over;
   answer.cost = call.cost;
   answer.sends = call.sends;
@@ -337,11 +348,15 @@ Next Life::answer(Call& call, Answer answer) {
   call.trace->say(
       Stage::respond, [&] { return describe_answer(engines_, call, answer); }, now_);
   answer.trace = call.trace;
+  close(call);
+  if (call.own) {
+    conclude_refresh(engines_, call, std::move(answer), actions_);
+    return Next::over;
+  }
   engines_.traces->keep(call.trace);
   engines_.metrics.cache(call.trace->cache);
   engines_.metrics.request(call.trace->route.empty() ? kNoRoute : call.route, answer,
                            elapsed(call.began, now_));
-  close(call);
   actions_.push_back(Respond{call.request.call, std::move(answer)});
   return Next::over;
 }

@@ -66,6 +66,7 @@ struct Call {
   int64_t tokens_admitted = 0;                     // taken from the accounts' tokens per minute
   std::vector<engine::Concurrency::Lease> places;  // of each account, once it was admitted
   bool from_cache = false;                         // or given another call's answer
+  bool own = false;  // the relay's: refreshes the cache, and nobody waits for its answer
 
   engine::SingleFlight::Seat seat = engine::SingleFlight::kNone;  // among those who ask the same
   std::optional<Instant> parked;  // since when it waits for their answer
@@ -96,6 +97,11 @@ struct Call {
 
   Body canonical;         // set when the request may be cached
   wire::Identity digest;  // ... and this, of it
+  struct LastResort {
+    engine::CacheKey key;
+    Duration window;  // past the entry's lifetime
+  };
+  std::optional<LastResort> last_resort;  // an expired answer for want of a better one
   NanoUsd cost;
   std::string downgraded;
   std::optional<int64_t> clamped;

@@ -137,6 +137,9 @@ struct RouteCache {
   CacheWhen when = CacheWhen::deterministic;
   PolicyConfig ttl;     // a TTL policy; fixed_ttl with the route's ttl unless named
   double jitter = 0.1;  // a lifetime is multiplied by U(1 - jitter, 1)
+  // How long past its lifetime an answer may still be given, always marked as stale; zero: never.
+  Duration stale_if_error;          // instead of a failure that is not the client's
+  Duration stale_while_revalidate;  // at once, while one request of our own asks anew
 };
 
 struct RouteConfig {

@@ -105,6 +105,11 @@ void Counters::render_totals(Exposition& out) const {
              "Look-ups in the exact cache, on routes that have one.");
   for (size_t i = 0; caches && i < kCacheResults.size(); ++i)
     out.sample({{"result", kCacheResults[i]}}, cache[i]);
+  out.family("keel_cache_refreshes_total", "counter",
+             "Requests of the relay's own for a fresh answer, on routes that give stale ones "
+             "meanwhile.");
+  for (size_t i = 0; refreshing && i < kRefreshResults.size(); ++i)
+    out.sample({{"result", kRefreshResults[i]}}, refreshes[i]);
   out.family("keel_rate_limited_total", "counter",
              "Requests refused by an account's limit (the relay's own account or a tenant's).");
   for (const Account& account : accounts)

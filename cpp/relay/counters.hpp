@@ -24,8 +24,9 @@ struct Counters {
   static constexpr std::array<std::string_view, 10> kOutcomes = {
       "ok",        "cached",   "rejected",       "rate_limited", "budget",
       "no_target", "deadline", "upstream_error", "cut",          "cancelled"};
-  static constexpr std::array<std::string_view, 4> kCacheResults = {"hit", "miss", "bypass",
-                                                                    "joined"};
+  static constexpr std::array<std::string_view, 5> kCacheResults = {"hit", "miss", "bypass",
+                                                                    "joined", "stale"};
+  static constexpr std::array<std::string_view, 2> kRefreshResults = {"ok", "failed"};
 
   struct Route {
     std::string name;  // empty: refused before a route was found
@@ -62,6 +63,8 @@ struct Counters {
   std::map<std::pair<Place, Place>, uint64_t> failovers;  // between targets
   std::array<uint64_t, kCacheResults.size()> cache{};
   bool caches = false;  // some route has, or had, a cache
+  std::array<uint64_t, kRefreshResults.size()> refreshes{};
+  bool refreshing = false;  // some route gives, or gave, stale answers while it asks anew
   std::map<std::string, uint64_t, std::less<>> policy_errors;
   std::array<uint64_t, kInvariantNames.size()> violations{};
   Histogram overhead{kOverheadEdges_s};

@@ -19,6 +19,7 @@
 #include "relay/metrics.hpp"
 #include "relay/policy_set.hpp"
 #include "relay/traces.hpp"
+#include "wire/canonical.hpp"
 
 #include <keel/abi.h>
 
@@ -44,6 +45,7 @@ struct Due {
     probe_limit,    // id: probe
     key_revival,    // id: provider
     hold_leases,    // the ledger
+    refresh,        // id: a call of the relay's own, to be begun
   };
   Kind kind = Kind::call_deadline;
   uint64_t id = 0;
@@ -126,6 +128,14 @@ struct PendingProbe {
   DueTimes::Handle limit_timer = DueTimes::kNone;
 };
 
+// A stale answer was given: this is to be asked anew.
+struct PendingRefresh {
+  Request request;
+  Body canonical;
+  wire::Identity digest;
+  engine::SingleFlight::Seat seat = engine::SingleFlight::kNone;  // it asks
+};
+
 struct Engines {
   Engines(std::shared_ptr<const Config> config, PolicySet policies, uint64_t seed);
 
@@ -145,6 +155,8 @@ struct Engines {
   DueTimes::Handle ledger_timer = DueTimes::kNone;
   std::unordered_map<AttemptId, CallId> attempts;  // in flight
   std::unordered_map<ProbeId, PendingProbe> probes;
+  std::unordered_map<CallId, PendingRefresh> refreshes;  // not begun yet
+  CallId next_own_call = kOwnCalls;
   AttemptId next_attempt = 1;
   ProbeId next_probe = 1;
   int64_t wall_offset_ns = 0;  // unix time minus our own clock

@@ -24,7 +24,10 @@ using Fields = std::vector<std::pair<std::string, std::string>>;  // of a head: 
 
 // ---- events: what happens -----------------------------------------------------------------------
 
-// A caller's request. The driver picks the id; it must be new.
+// From here on call ids are the relay's own: what it asks for itself.
+inline constexpr CallId kOwnCalls = CallId{1} << 63;
+
+// A caller's request. The driver picks the id; it must be new, and below kOwnCalls.
 struct Request {
   CallId call = 0;
   std::string id;  // x-request-id
@@ -148,6 +151,7 @@ struct Answer {
   int sends = 0;
   int tries = 0;
   bool cached = false;             // a stored answer, or one that another call was given
+  bool stale = false;              // ... past its time, by a rule that the route names
   Duration age;                    // of a cached answer
   std::string downgraded;          // "from->to (reason)", empty if not
   std::optional<int64_t> clamped;  // max_tokens after a clamp
@@ -163,7 +167,7 @@ struct Answer {
 struct StreamHead {
   TargetIndex target = 0;
   int sends = 0;
-  std::string_view cache;  // hit, miss, bypass or joined; empty: never looked
+  std::string_view cache;  // hit, stale, miss, bypass or joined; empty: never looked
   Duration age;            // of a cached answer
   std::string downgraded;
   std::optional<int64_t> clamped;
@@ -205,7 +209,16 @@ struct Tell {
   Notice notice;
 };
 
-using Action = std::variant<Send, Abort, Pause, Probe, AbortProbe, Deliver, Respond, Tell>;
+// The relay asked for itself, to have a fresh answer in its cache, and this is how it went: for the
+// request log, which would lack what was sent and posted. The trace's id is that of the request
+// that was given a stale answer, and ".refresh"; of a stream the body is all of it. Nobody waits.
+struct Refreshed {
+  CallId call = 0;
+  Answer answer;
+};
+
+using Action =
+    std::variant<Send, Abort, Pause, Probe, AbortProbe, Deliver, Respond, Tell, Refreshed>;
 using Actions = std::vector<Action>;
 
 std::string_view name_of(AnswerKind kind);

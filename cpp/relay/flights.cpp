@@ -97,7 +97,6 @@ void Life::share(Call& call, const engine::CachedReply& answer) {
     outcome.message = "another request has the answer";
     withdraw(call, std::move(outcome));
   }
-  call.downgraded.clear();
   call.trace->cache = "joined";
   call.trace->say(Stage::look_up,
                   engines_.config->targets[answer.target].name + " answered another request", now_);

@@ -62,6 +62,7 @@ void Metrics::find_places(const Config& config) {
   for (const RouteConfig& route : config.routes) {
     routes_.push_back(counters_->route(route.name));
     counters_->caches |= route.cache.has_value();
+    counters_->refreshing |= route.cache && route.cache->stale_while_revalidate > Duration::zero();
   }
   for (const TargetConfig& target : config.targets) {
     const ProviderConfig& provider = config.providers[target.provider];

@@ -48,6 +48,7 @@ class Metrics {
     ++counters_->failovers[{targets_[from], targets_[to]}];
   }
   void cache(std::string_view result);
+  void refresh(bool ok) { ++counters_->refreshes[ok ? 0 : 1]; }
   void breaker_transition(TargetIndex target) { ++of(target).transitions; }
   void policy_error(std::string_view id);
   // Counts one decision of that policy; to be asked for after any join().

@@ -1,6 +1,7 @@
 #include "relay/relay.hpp"
 
 #include "relay/health_checks.hpp"
+#include "relay/refreshing.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -30,6 +31,13 @@ Instant Relay::wake_at() const {
 const Call* Relay::find(CallId call) const {
   auto found = calls_.find(call);
   return found == calls_.end() ? nullptr : found->second.get();
+}
+
+std::vector<CallId> Relay::own_calls() const {
+  std::vector<CallId> out;
+  for (const auto& [id, call] : calls_)
+    if (call->own) out.push_back(id);
+  return out;
 }
 
 Call* Relay::call_of(AttemptId attempt) {
@@ -155,6 +163,10 @@ void Relay::due(Due what, Actions& actions) {
       engines_.ledger_timer = DueTimes::kNone;
       engines_.budget->expire(now_);
       arm_ledger(engines_);
+      break;
+    case Due::Kind::refresh:
+      call = calls_.emplace(what.id, refresh_of(engines_, what.id)).first->second.get();
+      life.begin(*call);
       break;
   }
   if (call) forget_if_closed(call->request.call);

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace keel::relay {
 
@@ -46,7 +47,9 @@ class Relay {
   // who drives without a clock leaves it.
   void time_decisions(policy::Clock clock);
   const Engines& engines() const { return engines_; }
-  size_t open_calls() const { return calls_.size(); }
+  // Its own among them, and those that it is about to begin.
+  size_t open_calls() const { return calls_.size() + engines_.refreshes.size(); }
+  std::vector<CallId> own_calls() const;
   // The call's state while it is open: what the simulator's invariants look at.
   const Call* find(CallId call) const;
 

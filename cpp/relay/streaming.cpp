@@ -312,11 +312,12 @@ void Life::deliver(Call& call, std::vector<std::string> frames) {
       call.delivered_whole = call.delivered.size() + bytes.size() <= Delivery::kRememberedMax;
       if (call.delivered_whole) call.delivered += bytes;
     }
+    if (call.own) continue;
     Deliver piece{.call = call.request.call, .bytes = std::move(bytes)};
     if (!std::exchange(call.stream_begun, true)) piece.head = head_of(call);
     actions_.push_back(std::move(piece));
   }
-  if (call.trace->first_token || !call.delivery.committed()) return;
+  if (call.own || call.trace->first_token || !call.delivery.committed()) return;
   call.trace->first_token = now_;
   engines_.metrics.first_token(call.route, elapsed(call.began, now_));
 }
@@ -333,10 +334,12 @@ void Life::end_stream(Call& call) {
 
 // A stored stream is handed over as it was.
 void Life::deliver_cached(Call& call, const Answer& cached) {
+  if (call.own) return;
   auto head = std::make_shared<StreamHead>();
   head->target = cached.target;
   head->cache = call.trace->cache;
   head->age = cached.age;
+  head->sends = call.sends;
   call.stream_begun = true;
   actions_.push_back(Deliver{call.request.call, std::string(cached.body.view()), std::move(head)});
 }

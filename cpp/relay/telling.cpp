@@ -115,7 +115,9 @@ std::string describe_answer(const Engines& engines, const Call& call, const Answ
   std::string out = std::string(name_of(answer.kind)) + ", status " + std::to_string(answer.status);
   if (answer.from_target) out += " by " + engines.config->targets[answer.target].name;
   if (answer.cached)
-    out += call.trace->cache == "joined" ? ", given to another request too" : ", from the cache";
+    out += call.trace->cache == "joined" ? ", given to another request too"
+           : answer.stale                ? ", stale, from the cache"
+                                         : ", from the cache";
   if (!answer.message.empty()) out += ": " + answer.message.substr(0, 300);
   return out + "; " + std::to_string(answer.sends) + " sends, " + to_usd_text(answer.cost) + " USD";
 }

@@ -65,9 +65,10 @@ struct Trace {
   int64_t tokens_in_estimate = 0;
   std::optional<int64_t> max_tokens;  // as asked
   std::optional<Duration> allowed;    // from its begin to its deadline; nothing: refused before
-  std::string cache;                  // hit, miss, bypass or joined; empty: never looked
-  std::string identity;               // only with a request log: log_identity's
-  std::string tags;                   // a JSON object or empty; only with a request log
+  std::string cache;     // hit, stale, miss, bypass or joined; refresh: of the relay's own; empty:
+                         // never looked
+  std::string identity;  // only with a request log: log_identity's
+  std::string tags;      // a JSON object or empty; only with a request log
   Instant began;
   std::optional<Instant> first_token;  // of a stream: when its first content was delivered
   Instant ended;

@@ -38,6 +38,9 @@ Gateway::Gateway(GatewayOptions options)
         return current ? current->relay().metrics(io::now()) : std::string();
       }) {
   options_.generation.on_notice = [this](const relay::Notice& notice) { log_.notice(notice); };
+  options_.generation.on_refresh = [this](const relay::Answer& answer, int64_t began_unix_ns) {
+    log_.answered(answer, began_unix_ns);
+  };
 }
 
 // Without start(), or where it found problems, nothing of this is there.

@@ -19,7 +19,7 @@
 namespace keel::server {
 
 struct GatewayOptions {
-  GenerationOptions generation;                // on_notice is the gateway's own
+  GenerationOptions generation;                // what it tells is the gateway's own
   std::optional<relay::ListenAddress> listen;  // instead of the file's
   std::optional<relay::LogLevel> log_level;    // likewise
   http::Limits limits;

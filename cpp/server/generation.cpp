@@ -66,7 +66,8 @@ Opened Generation::open(io::Loop& loop, const GenerationOptions& options) {
   std::shared_ptr<const relay::Config> config(loaded, &loaded->config);
   relay::PolicyLoad policies = relay::load_policies(*config, made->registry_);
   add(file, policies.problems, opened.problems);
-  auto plan = net::plan_driver(config, {options.ca_file, options.resolve, options.on_notice});
+  auto plan = net::plan_driver(
+      config, {options.ca_file, options.resolve, options.on_notice, options.on_refresh});
   if (!plan) add(file, {plan.error()}, opened.problems);
   if (!opened.problems.empty()) return opened;
 

@@ -21,6 +21,7 @@ struct GenerationOptions {
   std::string ca_file;
   std::vector<std::string> resolve;
   std::function<void(const relay::Notice&)> on_notice;
+  std::function<void(const relay::Answer&, int64_t began_unix_ns)> on_refresh;
 };
 
 class Generation;

@@ -23,7 +23,8 @@ void add_target(const relay::Config& config, TargetIndex target, int sends, http
 
 void add_cache(std::string_view cache, Duration age, http::Fields& out) {
   if (!cache.empty()) out.emplace_back("x-keel-cache", cache);
-  if (cache == "hit") out.emplace_back("age", std::to_string(age.ns / seconds(1).ns));
+  if (cache == "hit" || cache == "stale")
+    out.emplace_back("age", std::to_string(age.ns / seconds(1).ns));
 }
 
 void add_changes(const std::string& downgraded, std::optional<int64_t> clamped, http::Fields& out) {

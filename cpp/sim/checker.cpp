@@ -65,7 +65,7 @@ void Checker::arrived(const relay::Request& request, Instant now) {
   Watched watched;
   watched.request = request;
   watched.began = now;
-  watched.route = route_of(request);
+  watched.route = watched.first_route = route_of(request);
   watched.max_sends = config_->routes[watched.route].retry.max_attempts;
   watched.deadline =
       now + std::min({request.timeout, config_->routes[watched.route].timeout, seconds(600)});
@@ -75,6 +75,10 @@ void Checker::arrived(const relay::Request& request, Instant now) {
 }
 
 void Checker::send(const relay::Send& send, const Exchange& exchange, Instant now) {
+  const relay::Call* own = send.call < relay::kOwnCalls || calls_.count(send.call)
+                               ? nullptr
+                               : simulator_->relay().find(send.call);
+  if (own) arrived(own->request, own->began);  // nobody but the relay asked
   auto found = calls_.find(send.call);
   check(found != calls_.end(), "R2", "a send for a call that was answered", now);
   if (found == calls_.end()) return;

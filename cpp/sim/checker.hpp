@@ -49,6 +49,7 @@ class Checker {
   void probe(const relay::Probe& probe);
   void probed(const relay::Probed& result);
   void responded(CallId call, const relay::Answer& answer, Instant now);
+  void refreshed(const relay::Refreshed& event, Instant now);
   void after_event(Instant now);
   // Nothing is in flight any more: everything taken must have come back.
   void at_rest(Instant now);
@@ -78,6 +79,7 @@ class Checker {
     Instant began;
     Instant deadline;
     RouteIndex route = 0;
+    RouteIndex first_route = 0;  // whose cache it may be answered from
     int max_sends = 0;
     int sends = 0;
     int tries = 0;

@@ -3,6 +3,11 @@
 #include "sim/checker.hpp"
 #include "sim/simulator.hpp"
 
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace keel::sim {
 
 void Checker::check_stream(const StreamBooks::Wrong& wrong, CallId call, Instant now) {
@@ -63,9 +68,37 @@ void Checker::judge_words(const Watched& call, const relay::Answer& answer, Inst
     if (!answer.cached && answer.kind == relay::AnswerKind::ok)
       cache_.replied(words, call.request, call.route, answer.target, !answer.clamped, now);
   }
-  const std::string wrong = cache_.judge(*config_, call.request, call.route, answer, words, now);
+  const bool clients_fault = ends_the_request(call.last_fault) ||
+                             refuses_the_content(call.last_fault) ||
+                             call.last_fault == Fault::too_long;
+  const bool failed = call.tries == 0 || now >= call.deadline || !clients_fault;
+  const std::string wrong =
+      cache_.judge(*config_, {call.request, call.first_route, failed}, answer, words, now);
   check(wrong.empty(), answer.cached ? "H1" : "S1", wrong, now);
   check_stream(streams_.answered(id, answer), id, now);
+}
+
+// What the relay asked for itself: sends, money and words as of any other call. A stream that
+// nobody was given is looked at as if somebody had been, at its end.
+void Checker::refreshed(const relay::Refreshed& event, Instant now) {
+  relay::Answer answer = event.answer;
+  auto found = calls_.find(event.call);
+  const bool told = found != calls_.end() && found->second.request.facts.stream &&
+                    answer.kind == relay::AnswerKind::ok;
+  if (told) {
+    auto head = std::make_shared<relay::StreamHead>();
+    if (answer.cached) head->cache = answer.trace->cache;
+    const std::string_view whole = answer.body.view();
+    std::vector<std::string> pieces;
+    if (answer.cached)
+      pieces.emplace_back(whole);
+    else
+      pieces = streams_.pieces_of(event.call, whole);
+    for (const std::string& piece : pieces)
+      delivered({event.call, piece, std::exchange(head, nullptr)}, now);
+  }
+  answer.streamed = told;
+  responded(event.call, answer, now);
 }
 
 }  // namespace keel::sim

@@ -106,7 +106,11 @@ NightResult run_night(const Night& night, relay::PolicySet policies) {
     ++result.by_kind[std::string(relay::name_of(answer.kind))];
     result.answered += answer.kind == relay::AnswerKind::ok ? 1 : 0;
     result.cached += answer.cached ? 1 : 0;
+    result.stale += answer.stale ? 1 : 0;
     result.downgraded += answer.downgraded.empty() ? 0 : 1;
+  };
+  simulator.on_refresh = [&](const relay::Answer& answer, Instant) {
+    result.refreshed += answer.kind == relay::AnswerKind::ok ? 1 : 0;
   };
   for (const Night::Arrival& arrival : night.arrivals) {
     simulator.arrive(arrival.request, arrival.at, arrival.reading);

@@ -34,6 +34,8 @@ struct NightResult {
   uint64_t requests = 0;
   uint64_t answered = 0;  // with 200
   uint64_t cached = 0;
+  uint64_t stale = 0;      // of them
+  uint64_t refreshed = 0;  // by the relay itself
   uint64_t downgraded = 0;
   StreamBooks::Counts streams;
   std::map<std::string, uint64_t> by_kind;

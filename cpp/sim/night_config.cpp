@@ -157,6 +157,9 @@ void add_policies(Random& random, relay::Config& config) {
     cache.ttl.allow_text = random.chance(1, 2);
     cache.ttl.settings.emplace_back(cache.ttl.id == "fixed_ttl" ? "ttl_seconds" : "default_seconds",
                                     1 + up_to(random, 90));
+    if (random.chance(1, 3)) cache.stale_if_error = between(random, seconds(1), seconds(120));
+    if (random.chance(1, 3))
+      cache.stale_while_revalidate = between(random, seconds(1), seconds(30));
     route.cache = std::move(cache);
   }
 }

@@ -35,6 +35,17 @@ Simulator::Simulator(std::shared_ptr<const relay::Config> config, relay::PolicyS
   feed(relay::WallClock{wall_start_unix_ns_}, now_);
 }
 
+Simulator::Bounds Simulator::bounds_of(const wire::Facts& facts, const Truth& truth) {
+  return {facts.input_tokens_estimate,
+          facts.input_tokens_bound,
+          facts.max_output_tokens,
+          std::max<int64_t>(facts.choices, 1),
+          facts.asks_tools,
+          facts.deterministic,
+          truth,
+          {}};
+}
+
 void Simulator::arrive(relay::Request request, Instant at, Reading reading) {
   arrivals_.emplace(++arrived_, Arrival{std::move(request), reading});
   push(at, Step::Kind::arrival, arrived_);
@@ -122,15 +133,7 @@ void Simulator::carry_out_step(const Step& due) {
 
 void Simulator::begin_call(relay::Request request, const Truth& truth, const Reading& reading,
                            Instant seen) {
-  const wire::Facts& facts = request.facts;
-  bounds_[request.call] = {facts.input_tokens_estimate,
-                           facts.input_tokens_bound,
-                           facts.max_output_tokens,
-                           std::max<int64_t>(facts.choices, 1),
-                           facts.asks_tools,
-                           facts.deterministic,
-                           truth,
-                           {}};
+  bounds_[request.call] = bounds_of(request.facts, truth);
   if (reading.slowly()) readers_.emplace(request.call, reading);
   if (checker_) checker_->arrived(request, clock_);
   feed(std::move(request), seen);
@@ -231,6 +234,8 @@ Exchange Simulator::draw(const relay::Send& send) {
 void Simulator::carry_out(relay::Send& send) {
   fold(send.attempt * 31 + send.target);
   ++sends_;
+  if (send.call >= relay::kOwnCalls && !bounds_.count(send.call))  // nobody but the relay asked
+    bounds_[send.call] = bounds_of(relay_.find(send.call)->request.facts, {});
   std::optional<Exchange> scripted = script ? script(send, now_) : std::nullopt;
   const bool is_scripted = scripted.has_value();
   Exchange exchange = is_scripted ? std::move(*scripted) : draw(send);
@@ -287,6 +292,14 @@ void Simulator::carry_out(relay::Respond& respond) {
   if (on_answer) on_answer(respond.call, respond.answer, now_);
   bounds_.erase(respond.call);
   readers_.erase(respond.call);
+}
+
+void Simulator::carry_out(relay::Refreshed& refreshed) {
+  fold(static_cast<uint64_t>(refreshed.answer.cost.value));
+  fold(static_cast<uint64_t>(refreshed.answer.status));
+  if (checker_) checker_->refreshed(refreshed, clock_);
+  if (on_refresh) on_refresh(refreshed.answer, now_);
+  bounds_.erase(refreshed.call);
 }
 
 void Simulator::carry_out(relay::Tell& tell) {

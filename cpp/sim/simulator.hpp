@@ -71,6 +71,7 @@ class Simulator {
   std::function<std::optional<ProbeResult>(const relay::Probe&, Instant)> probe_script;
 
   std::function<void(CallId, const relay::Answer&, Instant)> on_answer;
+  std::function<void(const relay::Answer&, Instant)> on_refresh;  // of the relay's own calls
   std::function<void(const relay::Notice&, Instant)> on_notice;
 
   const relay::Relay& relay() const { return relay_; }
@@ -143,6 +144,7 @@ class Simulator {
     NanoUsd true_bill;
   };
 
+  static Bounds bounds_of(const wire::Facts& facts, const Truth& truth);
   void push(Instant at, Step::Kind kind, uint64_t id) { steps_.add(at, {kind, id}); }
   bool busy() const;
   void feed(relay::Event event, Instant now);
@@ -165,6 +167,7 @@ class Simulator {
   void carry_out(relay::AbortProbe& abort);
   void carry_out(relay::Respond& respond);
   void carry_out(relay::Tell& tell);
+  void carry_out(relay::Refreshed& refreshed);
   void fold(uint64_t value);
 
   std::shared_ptr<const relay::Config> config_;

@@ -215,6 +215,23 @@ bool StreamBooks::has_content(CallId call) const {
   return found != calls_.end() && found->second.content;
 }
 
+std::vector<std::string> StreamBooks::pieces_of(CallId call, std::string_view whole) const {
+  std::vector<std::string> out;
+  auto found = calls_.find(call);
+  if (found != calls_.end() && found->second.speech.plan) {
+    const StreamPlan& plan = *found->second.speech.plan;
+    for (const Frame& frame : plan.frames) {
+      const std::string_view bytes =
+          std::string_view(plan.bytes).substr(frame.at.offset, frame.at.length);
+      if (bytes.empty() || !whole.starts_with(bytes)) continue;  // not passed on
+      out.emplace_back(bytes);
+      whole.remove_prefix(bytes.size());
+    }
+  }
+  if (!whole.empty()) out.emplace_back(whole);
+  return out;
+}
+
 std::string_view StreamBooks::bytes_of(CallId call) const {
   auto found = calls_.find(call);
   return found == calls_.end() ? std::string_view() : std::string_view(found->second.bytes);

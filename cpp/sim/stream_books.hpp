@@ -56,6 +56,8 @@ class StreamBooks {
 
   bool has_content(CallId call) const;  // the caller has some, so that only a resume may follow
   std::string_view bytes_of(CallId call) const;  // all the caller got
+  // The pieces of a stream that nobody was given but the cache, as its provider sent them.
+  std::vector<std::string> pieces_of(CallId call, std::string_view whole) const;
   const Counts& counts() const { return counts_; }
 
  private:

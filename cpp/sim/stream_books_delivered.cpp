@@ -25,7 +25,8 @@ Wrong StreamBooks::delivered(const relay::Deliver& piece, Instant now) {
   hearing.head = true;
   if (hearing.done) return {"S1", "a piece after the end marker: " + shown(piece.bytes)};
   hearing.bytes += piece.bytes;
-  if (piece.head && (piece.head->cache == "hit" || piece.head->cache == "joined")) {
+  const std::string_view cache = piece.head ? piece.head->cache : "";
+  if (cache == "hit" || cache == "stale" || cache == "joined") {
     hearing.cached = hearing.done = hearing.content = true;
     return {};  // judged by its bytes
   }

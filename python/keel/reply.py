@@ -48,7 +48,8 @@ class _Answered:
 
     @property
     def cost(self) -> Decimal:
-        """US dollars of all attempts at this request, exact to the nano-dollar; 0 from cache."""
+        """US dollars of all attempts at this request, exact to the nano-dollar; 0 from cache,
+        but for what was tried before a stale answer had to do."""
         return to_usd(self._answer.cost_nano_usd)
 
     @property
@@ -58,13 +59,19 @@ class _Answered:
 
     @property
     def attempts(self) -> int:
-        """Requests that were sent to providers for this one; 0 from cache."""
+        """Requests that were sent to providers for this one; 0 from cache, as `cost`."""
         return self._answer.sends
 
     @property
     def cached(self) -> bool:
         """The answer is a stored one, or one that an equal request was given at the same time."""
         return self._answer.cached
+
+    @property
+    def stale(self) -> bool:
+        """The stored answer was past its lifetime: given because the route's `stale_if_error` or
+        `stale_while_revalidate` allows it."""
+        return self._answer.stale
 
     @property
     def age(self) -> float:

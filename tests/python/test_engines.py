@@ -389,7 +389,7 @@ def test_the_cache():
     cache = ResponseCache()
     assert cache.get(REQUEST, now=0.0) is None
     assert cache.put(REQUEST, b"reply", ttl=60, now=0.0)
-    assert cache.get(dict(reversed(REQUEST.items())), now=30.0) == (b"reply", 30.0)
+    assert cache.get(dict(reversed(REQUEST.items())), now=30.0) == (b"reply", 30.0, False)
     assert cache.get({**REQUEST, "user": "somebody"}, now=30.0) is not None  # no effect on answers
     for other in ({"model": "n"}, {"temperature": 1}, {"seed": None}):
         assert cache.get({**REQUEST, **other}, now=30.0) is None
@@ -397,6 +397,26 @@ def test_the_cache():
     assert cache.get(REQUEST, max_age=20, now=30.0) is None
     assert cache.get(REQUEST, now=60.0) is None
     assert not cache.put(REQUEST, b"reply", ttl=0, now=0.0)
+
+
+def test_the_cache_keeps_stale_replies_for_those_who_take_them():
+    cache = ResponseCache()
+    assert cache.put(REQUEST, b"reply", ttl=60, stale=30, now=0.0)
+    assert cache.get(REQUEST, now=60.0) is None
+    assert cache.get(REQUEST, stale=10, now=69.0) == (b"reply", 69.0, True)
+    assert cache.get(REQUEST, stale=10, now=70.0) is None
+    assert cache.get(REQUEST, stale=600, now=90.0) is None
+
+
+def test_the_cache_forgets_a_scope():
+    cache = ResponseCache()
+    for scope in ("a", "b"):
+        cache.put(REQUEST, b"reply", ttl=60, scope=scope, now=0.0)
+        cache.put({**REQUEST, "model": "n"}, b"reply", ttl=60, scope=scope, now=0.0)
+    assert cache.purge("a") == 2
+    assert cache.purge("a") == 0
+    assert cache.get(REQUEST, scope="a", now=1.0) is None
+    assert cache.get(REQUEST, scope="b", now=1.0) is not None
 
 
 def test_the_cache_is_bounded():

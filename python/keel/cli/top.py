@@ -139,7 +139,9 @@ def _errors(change: Change, **wanted: str) -> float:
 
 
 def _hit_rate(page: Page) -> float | None:
-    hits = sum(page.sum("keel_cache_requests_total", result=one) for one in ("hit", "joined"))
+    hits = sum(
+        page.sum("keel_cache_requests_total", result=one) for one in ("hit", "joined", "stale")
+    )
     looked = hits + page.sum("keel_cache_requests_total", result="miss")
     return hits / looked if looked else None
 

@@ -17,6 +17,8 @@ class StoredReply(NamedTuple):
     body: bytes
     age: float
     """Seconds since it was stored."""
+    stale: bool
+    """Past its lifetime."""
 
 
 class ResponseCache:
@@ -38,11 +40,15 @@ class ResponseCache:
         *,
         scope: str = "",
         max_age: float = math.inf,
+        stale: float = 0.0,
         now: float | None = None,
     ) -> StoredReply | None:
-        """The reply stored for exactly this request, no older than max_age seconds."""
-        found = self._core.find(_text(request), _scope(request, scope), to_ns(max_age), now_ns(now))
-        return None if found is None else StoredReply(found[0], found[1] / 1e9)
+        """The reply stored for exactly this request, no older than max_age seconds and no more than
+        `stale` seconds past its lifetime."""
+        found = self._core.find(
+            _text(request), _scope(request, scope), to_ns(max_age), to_ns(stale), now_ns(now)
+        )
+        return None if found is None else StoredReply(found[0], found[1] / 1e9, found[2])
 
     def put(
         self,
@@ -51,12 +57,20 @@ class ResponseCache:
         *,
         ttl: float,
         scope: str = "",
+        stale: float = 0.0,
         now: float | None = None,
     ) -> bool:
-        """Stores for ttl seconds. False: too large, or ttl not above 0. Raises InvalidRequest for
-        a request that has no canonical form."""
+        """Stores for ttl seconds, and keeps it `stale` seconds longer for those who take a stale
+        one. False: too large, or ttl not above 0. Raises InvalidRequest for a request that has no
+        canonical form."""
         where = _scope(request, scope)
-        return self._core.put(_text(request), reply, where, to_ns(ttl), now_ns(now))
+        return self._core.put(
+            _text(request), reply, where, scope, to_ns(ttl), to_ns(stale), now_ns(now)
+        )
+
+    def purge(self, scope: str) -> int:
+        """Forgets every reply of this scope, and says how many they were."""
+        return self._core.purge(scope)
 
     def clear(self) -> None:
         self._core.clear()

@@ -325,6 +325,12 @@ TEST(ConfigProblems, RouteCaches) {
                     "{ttl_seconds: 2}}}}\n")),
       "keel.yaml:7: routes.r.cache.ttl: the policy sets the lifetime itself, wanted ttl or "
       "settings, not both\n");
+  EXPECT_EQ(problems(with("  r: {targets: [a/m], cache: {ttl: 1s, stale_if_error: 9999d, "
+                          "stale_while_revalidate: -2}}\n")),
+            "keel.yaml:7: routes.r.cache.stale_if_error: found \"9999d\", wanted a duration from 0 "
+            "to 365d\n"
+            "keel.yaml:7: routes.r.cache.stale_while_revalidate: found \"-2\", wanted a duration "
+            "such as 500ms, 2s, 5m, 1h or 1d (a bare number is seconds)\n");
 }
 
 TEST(ConfigProblems, RoutesInACircle) {

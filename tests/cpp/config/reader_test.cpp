@@ -66,6 +66,8 @@ TEST(OurForm, TheDocumentedExampleLoads) {
   ASSERT_TRUE(route.cache);
   EXPECT_EQ(route.cache->when, CacheWhen::deterministic);
   EXPECT_EQ(route.cache->ttl.id, "fixed_ttl");
+  EXPECT_EQ(route.cache->stale_if_error, Duration::zero());
+  EXPECT_EQ(route.cache->stale_while_revalidate, Duration::zero());
   EXPECT_EQ(std::get<int64_t>(route.cache->ttl.settings[0].second), 60);
 
   EXPECT_EQ(config.mapping.at("gpt-4.1"), "local/llama");
@@ -144,6 +146,8 @@ TEST(OurForm, ReadsEveryKnob) {
   EXPECT_FALSE(route.retry.backoff.jitter);
   EXPECT_EQ(route.cache->ttl.id, "keyword_ttl");
   EXPECT_TRUE(route.cache->ttl.allow_text);
+  EXPECT_EQ(route.cache->stale_if_error, hours(1));
+  EXPECT_EQ(route.cache->stale_while_revalidate, milliseconds(500));
   EXPECT_EQ(config.routes[1].retry.max_attempts, 6);
   EXPECT_EQ(config.routes[1].on_exhausted, OnExhausted::wait);
   EXPECT_EQ(config.routes[1].exhausted_wait, seconds(2));

@@ -81,6 +81,7 @@ class Driven {
         answers[respond->call] = respond->answer;
         answer = std::move(respond->answer);
       }
+      if (auto* own = std::get_if<Refreshed>(&action)) refreshed.push_back(std::move(*own));
       if (auto* tell = std::get_if<Tell>(&action)) notices.push_back(std::move(tell->notice));
     }
   }
@@ -204,6 +205,7 @@ class Driven {
   std::optional<Send> last_send;
   std::optional<Answer> answer;
   std::vector<Notice> notices;
+  std::vector<Refreshed> refreshed;  // by the relay itself
   std::vector<Try> tries;
   std::vector<AttemptId> aborted;
   std::vector<Probe> probes;

@@ -437,15 +437,17 @@ TEST(Checker, SeesWhatIsNotGivenBack) {
 
 constexpr const char* kAsked = R"({"model":"r","messages":[{"role":"user","content":"q"}]})";
 
-Config caching() {
+Config caching(Duration if_error = {}, Duration while_revalidate = {}) {
   Config config = plain();
   config.routes[0].cache = relay::RouteCache{.when = relay::CacheWhen::always};
   config.routes[0].cache->ttl = {.id = "fixed_ttl", .settings = {{"ttl_seconds", int64_t{60}}}};
+  config.routes[0].cache->stale_if_error = if_error;
+  config.routes[0].cache->stale_while_revalidate = while_revalidate;
   return config;
 }
 
 struct CacheForgery : Forgery {
-  CacheForgery() : Forgery(caching()) {
+  explicit CacheForgery(Config config = caching()) : Forgery(std::move(config)) {
     first = request(1);
     first.body = Body::copy_of(kAsked);
     checker.arrived(first, now);
@@ -475,6 +477,14 @@ struct CacheForgery : Forgery {
   void pass(Duration time) {
     now = now + time;
     hit.age = time;
+  }
+  bool stale_in_order(Duration age) {
+    pass(age);
+    hit.stale = true;
+    auto trace = std::make_shared<relay::Trace>();
+    trace->cache = "stale";
+    hit.trace = trace;
+    return in_order();
   }
 
   relay::Request first, second;
@@ -509,6 +519,59 @@ TEST(Checker, SeesAHitPastItsTime) {
   misdated.pass(seconds(30));
   misdated.hit.age = seconds(29);
   EXPECT_FALSE(misdated.in_order());
+}
+TEST(Checker, KnowsAStaleAnswerByTheRuleThatAllowsIt) {
+  CacheForgery allowed(caching({}, seconds(30)));
+  EXPECT_TRUE(allowed.stale_in_order(seconds(90))) << all_of(allowed.checker);
+  CacheForgery too_late(caching({}, seconds(30)));
+  EXPECT_FALSE(too_late.stale_in_order(seconds(90) + nanoseconds(1)));
+  CacheForgery no_rule;
+  EXPECT_FALSE(no_rule.stale_in_order(seconds(61)));
+  CacheForgery fresh(caching({}, seconds(30)));
+  EXPECT_FALSE(fresh.stale_in_order(seconds(50))) << "within its lifetime, jitter and all";
+  CacheForgery unmarked(caching({}, seconds(30)));
+  unmarked.pass(seconds(61));
+  EXPECT_FALSE(unmarked.in_order());
+  CacheForgery unsaid(caching({}, seconds(30)));
+  unsaid.pass(seconds(61));
+  unsaid.hit.stale = true;
+  EXPECT_FALSE(unsaid.in_order()) << "the trace does not say it";
+  CacheForgery no_store(caching({}, seconds(30)));
+  no_store.second.no_store = true;
+  EXPECT_FALSE(no_store.stale_in_order(seconds(61))) << "nothing may be refreshed in its name";
+}
+TEST(Checker, KnowsAStaleAnswerByTheErrorItStandsFor) {
+  CacheForgery nobody(caching(seconds(30)));
+  EXPECT_TRUE(nobody.stale_in_order(seconds(90))) << all_of(nobody.checker);
+  for (Fault fault : {Fault::server_error, Fault::bad_request}) {
+    CacheForgery failed(caching(seconds(30)));
+    failed.pass(seconds(80));
+    failed.checker.arrived(failed.second, failed.now);
+    failed.finish(failed.send(2, 0, fault));
+    failed.hit.stale = true;
+    auto trace = std::make_shared<relay::Trace>();
+    trace->cache = "stale";
+    failed.hit.trace = trace;
+    failed.hit.sends = 1;
+    failed.checker.responded(2, failed.hit, failed.now);
+    EXPECT_EQ(names(failed.checker, "H1"), fault == Fault::bad_request) << all_of(failed.checker);
+  }
+}
+TEST(Checker, TellsEqualWordsApartByTheirAge) {
+  CacheForgery f;
+  f.pass(seconds(30));
+  relay::Request again = f.first;
+  again.call = 3;
+  f.checker.arrived(again, f.now);
+  f.finish(f.send(3, 0, Fault::none), "the reply");  // the same words, and not stored
+  relay::Answer live = f.hit;
+  live.cached = false;
+  live.sends = 1;
+  live.age = {};
+  f.checker.responded(3, live, f.now);
+  f.now = f.now + seconds(10);
+  f.hit.age = seconds(40);
+  EXPECT_TRUE(f.in_order()) << all_of(f.checker);
 }
 TEST(Checker, SeesAHitOfAnotherTenantOrAgainstTheCallersWish) {
   CacheForgery tenant;

@@ -47,8 +47,8 @@ TEST(HostileNights, HoldEveryInvariant) {
   const uint64_t first = from_environment("KEEL_FIRST_SEED", 1);
   const uint64_t nights = from_environment("KEEL_NIGHTS", 500);
   constexpr int kRequests = 2'000;
-  uint64_t requests = 0, answered = 0, cached = 0, downgraded = 0, sends = 0, events = 0,
-           checks = 0;
+  uint64_t requests = 0, answered = 0, cached = 0, stale = 0, refreshed = 0, downgraded = 0,
+           sends = 0, events = 0, checks = 0;
   std::map<std::string, uint64_t> kinds;
   Counts streams;
   for (uint64_t seed = first; seed < first + nights; ++seed) {
@@ -59,6 +59,8 @@ TEST(HostileNights, HoldEveryInvariant) {
     requests += result.requests;
     answered += result.answered;
     cached += result.cached;
+    stale += result.stale;
+    refreshed += result.refreshed;
     downgraded += result.downgraded;
     sends += result.sends;
     events += result.events;
@@ -69,11 +71,12 @@ TEST(HostileNights, HoldEveryInvariant) {
   for (const auto& [kind, count] : kinds)
     std::printf("%12llu %s\n", static_cast<unsigned long long>(count), kind.c_str());
   std::printf(
-      "%llu nights, %llu requests, %llu answered (%llu from a cache, %llu downgraded), %llu sends, "
-      "%llu events, %llu checks\n",
+      "%llu nights, %llu requests, %llu answered (%llu from a cache, %llu of them stale, %llu "
+      "downgraded), %llu refreshed, %llu sends, %llu events, %llu checks\n",
       static_cast<unsigned long long>(nights), static_cast<unsigned long long>(requests),
       static_cast<unsigned long long>(answered), static_cast<unsigned long long>(cached),
-      static_cast<unsigned long long>(downgraded), static_cast<unsigned long long>(sends),
+      static_cast<unsigned long long>(stale), static_cast<unsigned long long>(downgraded),
+      static_cast<unsigned long long>(refreshed), static_cast<unsigned long long>(sends),
       static_cast<unsigned long long>(events), static_cast<unsigned long long>(checks));
   for (const auto& [name, count] : kStreamCounts)
     std::printf("%12llu %s\n", static_cast<unsigned long long>(streams.*count), name);
@@ -82,6 +85,8 @@ TEST(HostileNights, HoldEveryInvariant) {
   EXPECT_GT(answered * 10, requests * 2);
   EXPECT_LT(answered * 10, requests * 7);
   EXPECT_GT(cached * 1000, requests);
+  EXPECT_GT(stale * 10'000, requests);
+  EXPECT_GT(refreshed * 20'000, requests);
   EXPECT_GT(downgraded * 1000, requests);
   EXPECT_GT(streams.asked * 10, requests);
   for (const auto& [name, count] : kStreamCounts)
