@@ -105,7 +105,6 @@ void Simulator::carry_out_step(const Step& due) {
     seen = seen - milliseconds(50);
   relay::Finished finished;
   if (!still_wanted(due, finished, std::max(clock_, seen))) return;
-  clock_ = std::max(clock_, seen);
   switch (due.kind) {
     case Step::Kind::arrival: {
       Arrival arrival = std::move(arrivals_.extract(due.id).mapped());
@@ -135,6 +134,7 @@ void Simulator::begin_call(relay::Request request, const Truth& truth, const Rea
                            Instant seen) {
   bounds_[request.call] = bounds_of(request.facts, truth);
   if (reading.slowly()) readers_.emplace(request.call, reading);
+  clock_ = std::max(clock_, seen);
   if (checker_) checker_->arrived(request, clock_);
   feed(std::move(request), seen);
 }
@@ -190,13 +190,13 @@ bool Simulator::still_wanted(const Step& step, relay::Finished& finished, Instan
 void Simulator::feed(relay::Event event, Instant now) {
   fold(event.index());
   fold(static_cast<uint64_t>(now.ns));
+  clock_ = std::max(clock_, now);
   if (checker_) {
     if (const auto* sent = std::get_if<relay::Sent>(&event)) checker_->sent(sent->attempt, clock_);
     if (const auto* probed = std::get_if<relay::Probed>(&event)) checker_->probed(*probed);
     if (const auto* pressed = std::get_if<relay::Backpressure>(&event)) checker_->pressed(*pressed);
     if (const auto* cancel = std::get_if<relay::Cancel>(&event)) checker_->left(cancel->call);
   }
-  clock_ = std::max(clock_, now);
   actions_.clear();
   relay_.handle(std::move(event), now, actions_);
   ++events_;
