@@ -8,6 +8,7 @@ namespace {
 
 constexpr Duration kCooldownMax = minutes(10);  // SEMANTICS A3: a server's delay counts up to this
 constexpr Duration kOwnCooldownMax = seconds(60);
+constexpr Duration kDoubtMax = seconds(15);  // as long as a breaker waits at most
 constexpr Duration kDenied = minutes(10);
 constexpr Duration kBench = minutes(15);
 constexpr int64_t kMinuteNs = minutes(1).ns;
@@ -235,6 +236,9 @@ Duration KeyPool::throttle(KeyIndex key, ModelId model, std::optional<Duration> 
   Duration delay = server_delay
                        ? std::clamp(*server_delay, Duration::zero(), kCooldownMax)
                        : std::min(seconds(int64_t{1} << (pair.throttles - 1)), kOwnCooldownMax);
+  // It was left alone as asked, twice, and says the same again: its delays are believed less.
+  if (pair.throttles >= 3)
+    delay = std::max(delay, std::min(seconds(int64_t{1} << (pair.throttles - 3)), kDoubtMax));
   pair.cooling_until = std::max(pair.cooling_until, now + delay);
   return delay;
 }

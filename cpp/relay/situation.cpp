@@ -171,7 +171,8 @@ Earliest earliest_of(const Survey& survey) {
                            c.removed == Removed::pool_limit || c.removed == Removed::asked_to_wait;
     if (!only_busy || c.downgrade_only || c.until >= out.at) continue;
     out = {c.until, c.removed == Removed::breaker_open,
-           c.removed == Removed::ramping || (c.removed == Removed::breaker_open && c.on_trial),
+           c.removed == Removed::ramping || c.removed == Removed::pool_limit ||
+               (c.removed == Removed::breaker_open && c.on_trial),
            c.index};
   }
   return out;

@@ -1,0 +1,119 @@
+// Slow start after an outage: a breaker that has closed lets in what has proved good, and more with
+// every success.
+
+#include "engine/breaker.hpp"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace keel::engine {
+namespace {
+
+constexpr Duration kLease = seconds(31);
+
+Instant at(int64_t s) {
+  return Instant{} + seconds(s);
+}
+
+// Bore so many at once, then broke, and has closed again by three trials.
+Breaker back_after(int64_t bore, BreakerSettings settings = {}) {
+  settings.jitter = 0;
+  Breaker breaker(settings);
+  std::vector<Breaker::Permit> permits;
+  for (int64_t i = 0; i < bore; ++i) permits.push_back(*breaker.admit(kLease, at(0)));
+  for (const Breaker::Permit& permit : permits)
+    breaker.settle(permit, Effect::failure, false, at(1));
+  EXPECT_EQ(breaker.state(), Breaker::State::open);
+  for (int i = 0; i < 3; ++i) {
+    auto trial = breaker.admit(kLease, at(10));
+    EXPECT_TRUE(trial);
+    breaker.settle(*trial, Effect::success, false, at(10));
+  }
+  EXPECT_EQ(breaker.state(), Breaker::State::closed);
+  return breaker;
+}
+
+// As many as it lets in at once.
+std::vector<Breaker::Permit> fill(Breaker& breaker) {
+  std::vector<Breaker::Permit> out;
+  while (out.size() < 1000) {
+    auto permit = breaker.admit(kLease, at(11));
+    if (!permit) break;
+    out.push_back(*permit);
+  }
+  return out;
+}
+
+TEST(BreakerRamp, DoublesWithEveryRoundUntilItBearsWhatItBore) {
+  Breaker breaker = back_after(40);
+  for (size_t wanted : {3u, 6u, 12u, 24u}) {
+    const auto permits = fill(breaker);
+    EXPECT_EQ(permits.size(), wanted);
+    EXPECT_FALSE(breaker.would_admit(at(11)));
+    for (const auto& permit : permits) breaker.settle(permit, Effect::success, false, at(11));
+  }
+  EXPECT_EQ(breaker.door(), 0) << "48 would be more than the 40 it bore";
+  EXPECT_EQ(fill(breaker).size(), 1000u);
+}
+
+TEST(BreakerRamp, AFailureHalvesItAndNeutralResultsSayNothing) {
+  Breaker breaker = back_after(100);
+  auto permits = fill(breaker);
+  for (const auto& permit : permits) breaker.settle(permit, Effect::neutral, false, at(11));
+  EXPECT_EQ(breaker.door(), 3);
+  for (int round = 0; round < 2; ++round)
+    for (const auto& permit : fill(breaker)) breaker.settle(permit, Effect::success, false, at(11));
+  EXPECT_EQ(breaker.door(), 12);
+  breaker.settle(*breaker.admit(kLease, at(11)), Effect::failure, false, at(11));
+  EXPECT_EQ(breaker.door(), 6);
+  breaker.settle(*breaker.admit(kLease, at(11)), Effect::failure, false, at(11));
+  breaker.settle(*breaker.admit(kLease, at(11)), Effect::failure, false, at(11));
+  EXPECT_EQ(breaker.door(), 3) << "never less than its trials proved";
+}
+
+TEST(BreakerRamp, WhoWasInFlightWhenItOpenedTakesNoPlace) {
+  BreakerSettings settings;
+  settings.jitter = 0;
+  Breaker breaker(settings);
+  std::vector<Breaker::Permit> old;
+  for (int i = 0; i < 20; ++i) old.push_back(*breaker.admit(kLease, at(0)));
+  for (int i = 0; i < 10; ++i)
+    breaker.settle(old[static_cast<size_t>(i)], Effect::failure, false, at(1));
+  for (int i = 0; i < 3; ++i)
+    breaker.settle(*breaker.admit(kLease, at(10)), Effect::success, false, at(10));
+  EXPECT_EQ(fill(breaker).size(), 3u);
+  for (size_t i = 10; i < 20; ++i) breaker.settle(old[i], Effect::success, false, at(11));
+  EXPECT_EQ(breaker.door(), 3) << "results of an earlier epoch are no news";
+  EXPECT_EQ(breaker.permits_given(), breaker.permits_returned() + 3);
+}
+
+TEST(BreakerRamp, WhatNeverBoreMoreThanItsTrialsNeedsNone) {
+  BreakerSettings settings;
+  settings.jitter = 0;
+  Breaker breaker(settings);
+  for (int i = 0; i < 5; ++i)
+    breaker.settle(*breaker.admit(kLease, at(0)), Effect::failure, false, at(0));
+  for (int i = 0; i < 3; ++i)
+    breaker.settle(*breaker.admit(kLease, at(10)), Effect::success, false, at(10));
+  EXPECT_EQ(breaker.door(), 0);
+}
+
+TEST(BreakerRamp, CanBeSwitchedOffAndIsForgottenByAReset) {
+  EXPECT_EQ(back_after(40, {.ramp = false}).door(), 0);
+  Breaker breaker = back_after(40);
+  EXPECT_EQ(breaker.door(), 3);
+  breaker.reset(at(12));
+  EXPECT_EQ(breaker.door(), 0);
+}
+
+TEST(BreakerRamp, ASuccessorGoesOnWithIt) {
+  const Breaker before = back_after(40);
+  Breaker after{BreakerSettings{}};
+  after.take_over(before);
+  EXPECT_EQ(after.door(), 3);
+  EXPECT_EQ(fill(after).size(), 3u);
+}
+
+}  // namespace
+}  // namespace keel::engine
