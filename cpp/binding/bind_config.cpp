@@ -27,8 +27,9 @@ Result<std::string> read_secret_file(const std::string& path) {
   return text.str();
 }
 
-Configured read(const std::string& text, const std::string& file_name) {
+Configured read(const std::string& text, const std::string& file_name, bool keys_needed) {
   relay::ConfigSources sources;
+  sources.keys_needed = keys_needed;
   sources.env = [](const std::string& name) -> std::optional<std::string> {
     const char* value = std::getenv(name.c_str());
     return value ? std::optional<std::string>(value) : std::nullopt;
@@ -90,7 +91,9 @@ void bind_config(py::module_& m) {
       .def_property_readonly("one_process_setting", &one_process_setting)
       .def("explain", [](const Configured& c) { return relay::explain_config(*c.loaded); })
       .def("policy_problems", &policy_problems, py::arg("plugin_directories"));
-  m.def("read_config", &read, py::arg("text"), py::arg("file_name"));
+  m.def("read_config", &read, py::arg("text"), py::arg("file_name"), py::kw_only(),
+        py::arg("keys_needed") = true,
+        "keys_needed=False: nothing is ever sent, and a key is what stands in the file.");
 }
 
 }  // namespace keel::binding

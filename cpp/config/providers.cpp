@@ -79,6 +79,8 @@ std::optional<std::string> key_variable_set(const CatalogProvider& known, const 
     auto key = env ? env(name) : std::nullopt;
     if (key && !key->empty()) return name;
   }
+  if (!reading.sources.keys_needed && !known.key_variables.empty())
+    return std::string(known.key_variables.front());
   return std::nullopt;
 }
 

@@ -21,6 +21,9 @@ struct ConfigSources {
   std::function<std::optional<std::string>(const std::string& name)> env;
   // The content of a secret's file. May be empty: then no file can be read.
   std::function<Result<std::string>(const std::string& path)> read_file;
+  // False where nothing is ever sent (a simulation): a key is what stands in the file, `${NAME}`
+  // and all, so that neither a variable nor a key's file has to be there.
+  bool keys_needed = true;
 };
 
 struct Problem {

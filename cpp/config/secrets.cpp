@@ -93,9 +93,10 @@ std::optional<Secret> Value::secret() const {
     wanted("a key");
     return std::nullopt;
   }
-  auto word = text();
+  const bool needed = reading_->sources.keys_needed;
+  auto word = needed ? text() : std::optional(node_.Scalar());
   if (!word) return std::nullopt;
-  if (word->starts_with("file://")) {
+  if (needed && word->starts_with("file://")) {
     std::string path = word->substr(7);
     if (!path.starts_with('/')) {
       problem("found a file:// that is not absolute, wanted file:///path");

@@ -7,6 +7,9 @@
 // Requests that were under way together meet the same wall and are one refusal, and what they
 // achieve says nothing of the limit that came after. A window of which never half was used proves
 // nothing either: else a quiet hour would raise the limit beyond all use.
+//
+// Ten seconds without a refusal, and every success is one more until it bears what it bore: what
+// was cut to one place in an incident would otherwise take minutes to come back after it.
 
 #include "engine/concurrency.hpp"
 
@@ -23,7 +26,7 @@ class AdaptiveConcurrency {
   Lease enter(Instant until, Instant now);
   // How it ended, told before the place is given back. Neither: it proves nothing.
   void throttled(Lease lease, Instant now);
-  void succeeded(Lease lease);
+  void succeeded(Lease lease, Instant now);
   bool leave(Lease lease, Instant now) { return places_.leave(lease, now); }
 
   int64_t in_flight(Instant now) const { return places_.in_flight(now); }
@@ -32,6 +35,8 @@ class AdaptiveConcurrency {
 
  private:
   Concurrency places_;
+  Instant cut_at_;
+  int64_t bore_ = 0;         // in flight when it first was too much
   uint64_t before_cut_ = 0;  // the newest place when the limit was cut last
   int64_t successes_ = 0;    // of the window
   bool used_ = false;        // at least half of it at once

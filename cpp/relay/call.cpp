@@ -25,6 +25,7 @@
 #include "relay/telling.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace keel::relay {
 
@@ -141,6 +142,7 @@ Next Life::choose(Call& call) {
 // Send it. From here the driver reports Sent and Finished, or time runs out.
 Next Life::attempt(Call& call) {
   Attempt& attempt = *call.attempt;
+  call.waiting_told = false;
   ++call.tries;
   ++call.candidates[attempt.candidate].attempts;
   engines_.metrics.require(call.tries <= 2 * call.max_sends, Invariant::sends);
@@ -293,8 +295,9 @@ Next Life::nowhere(Call& call, const Survey& seen) {
     call.patience_left = std::max(call.patience_left - delay, Duration::zero());
     call.exhausted_wait_left = std::max(call.exhausted_wait_left - delay, Duration::zero());
     call.trial_wait_left = std::max(call.trial_wait_left - delay, Duration::zero());
-    call.trace->say(
-        Stage::retry, [&] { return describe_wait(engines_, seen, delay); }, now_);
+    if (!std::exchange(call.waiting_told, true))  // once for waits in a row
+      call.trace->say(
+          Stage::retry, [&] { return describe_wait(engines_, seen, delay); }, now_);
     return wait(call, delay, std::nullopt);
   }
   if (to_other_route && may_go_on) return go_to_other_route(engines_, call, now_);

@@ -45,7 +45,8 @@ struct Call {
   Instant deadline;
   Duration patience_left;
   Duration exhausted_wait_left;
-  Duration trial_wait_left;  // for another request's trial of the only target there is
+  bool waiting_told = false;  // the trace says what it waits for
+  Duration trial_wait_left;   // for another request's trial of the only target there is
 
   struct OtherRoute {
     RouteIndex route;

@@ -301,7 +301,7 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
     }
   }
   if (attempt.verdict.cls == Class::throttled_pool) target.pool->throttled(attempt.in_pool, now);
-  if (answered) target.pool->succeeded(attempt.in_pool);
+  if (answered) target.pool->succeeded(attempt.in_pool, now);
   engines.metrics.require(target.pool->leave(attempt.in_pool, now), Invariant::lease);
   engines.provider_engines(attempt.target)
       .limits.give_back(attempt.place, attempt.tokens, tokens_used(attempt),

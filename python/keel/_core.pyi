@@ -539,8 +539,10 @@ def json_of(value: typing.Any) -> bytes | None:
     """
 def plan(candidates: collections.abc.Sequence[tuple[bool, bool, int, float, float]], order: collections.abc.Sequence[int] | None) -> list[int]:
     ...
-def read_config(text: str, file_name: str) -> Config:
-    ...
+def read_config(text: str, file_name: str, *, keys_needed: bool = True) -> Config:
+    """
+    keys_needed=False: nothing is ever sent, and a key is what stands in the file.
+    """
 def scenario_problems(text: str, config: Config) -> list[tuple[int, str, str]]:
     """
     (line, path, message)

@@ -50,25 +50,35 @@ class Source(NamedTuple):
             raise ConfigError(found, self.name)
 
 
-def read_file(path: str | os.PathLike[str]) -> Source:
-    """Reads a YAML or JSON file. ConfigError if there is no such text."""
+def read_text(path: str | os.PathLike[str]) -> str:
+    """ConfigError if there is no such text."""
     name = os.fspath(path)
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read()
+            return file.read()
     except OSError as error:
         raise ConfigError([Problem(None, "", error.strerror or str(error))], name) from error
     except UnicodeDecodeError as error:
         raise ConfigError([Problem(None, "", f"is not UTF-8: {error.reason}")], name) from error
-    return Source(name, _core.read_config(text, name), has_lines=True)
 
 
-def read_dict(document: Mapping[str, Any]) -> Source:
+def read_file(path: str | os.PathLike[str], *, keys_needed: bool = True) -> Source:
+    """Reads a YAML or JSON file. ConfigError if there is no such text.
+
+    keys_needed: False where nothing is ever sent: then no key's variable or file has to be there.
+    """
+    name = os.fspath(path)
+    config = _core.read_config(read_text(path), name, keys_needed=keys_needed)
+    return Source(name, config, has_lines=True)
+
+
+def read_dict(document: Mapping[str, Any], *, keys_needed: bool = True) -> Source:
     """Reads a configuration built in Python. ConfigError if JSON cannot say it."""
     name = "<dict>"
     try:
         text = json.dumps(document, ensure_ascii=False, allow_nan=False, default=str)
-        return Source(name, _core.read_config(text, name), has_lines=False)
+        config = _core.read_config(text, name, keys_needed=keys_needed)
+        return Source(name, config, has_lines=False)
     except (TypeError, ValueError) as error:
         raise ConfigError(
             [Problem(None, "", f"cannot be written as JSON: {error}")], name

@@ -15,6 +15,7 @@ import pytest
 import keel
 import keel.config
 import keel.engines
+import keel.sim
 from core_stub import core_stub
 from keel import _core
 
@@ -121,6 +122,8 @@ def public_api() -> str:
         *_surface(keel, "keel"),
         *_surface(keel.config, "keel.config"),
         *_surface(keel.engines, "keel.engines"),
+        *_surface(keel.sim, "keel.sim"),
+        *_surface(keel.sim.traffic, "keel.sim.traffic"),
     ]
     return "\n".join(lines) + "\n"
 
@@ -131,7 +134,7 @@ def test_the_public_surface():
 
 
 def test_whatever_is_public_is_described():
-    for module in (keel, keel.config, keel.engines):
+    for module in (keel, keel.config, keel.engines, keel.sim, keel.sim.traffic):
         for name in vars(module).get("__all__", ()):
             value = getattr(module, name)
             if inspect.isclass(value) or inspect.isfunction(value):

@@ -222,6 +222,26 @@ TEST(ConfigProblems, NoKeyIsEverPrinted) {
   EXPECT_EQ(explain_config(loaded).find("canary"), std::string::npos);
 }
 
+TEST(ConfigProblems, WhereNothingIsSentNoKeyIsNeeded) {
+  ConfigSources sources;
+  sources.keys_needed = false;
+  const char* text =
+      "providers:\n"
+      "  openai: {}\n"
+      "  a: {base_url: \"https://a.example\", keys: [\"${A}\", \"${B}\", \"file:///no/key\"], "
+      "models: {m: {}}}\n"
+      "routes: {r: {targets: [openai/gpt-4.1, deepseek/deepseek-chat, a/m]}}\n";
+  const Loaded loaded = read_config(text, "keel.yaml", sources);
+  EXPECT_EQ(format_problems(loaded), "");
+  std::vector<size_t> keys;
+  for (const ProviderConfig& provider : loaded.config.providers)
+    keys.push_back(provider.keys.size());
+  EXPECT_THAT(keys, ::testing::UnorderedElementsAre(1, 1, 3));
+  // What is no key still has to be there.
+  EXPECT_NE(format_problems(read_config(std::string(text) + "seed: ${NOT_SET}\n", "k", sources)),
+            "");
+}
+
 TEST(ConfigProblems, Providers) {
   EXPECT_EQ(problems("providers: {openai: {}}\nroutes: {r: {targets: [openai/gpt-4.1]}}\n", {}),
             "keel.yaml:1: providers.openai.keys: missing, and ${OPENAI_API_KEY} is not set in the "

@@ -26,7 +26,7 @@ void leave(AdaptiveConcurrency& pool, const std::vector<Lease>& leases) {
 // As many as there is room for, all at once, all of which go well.
 int succeed(AdaptiveConcurrency& pool) {
   const std::vector<Lease> leases = enter(pool, 1'000);
-  for (const Lease& lease : leases) pool.succeeded(lease);
+  for (const Lease& lease : leases) pool.succeeded(lease, kNow);
   leave(pool, leases);
   return static_cast<int>(leases.size());
 }
@@ -43,7 +43,7 @@ TEST(AdaptiveConcurrency, UnlimitedUntilItIsTooMuch) {
   EXPECT_FALSE(pool.limit());
   const auto leases = enter(pool, 1'000);
   EXPECT_EQ(leases.size(), 1'000u);
-  for (const Lease& lease : leases) pool.succeeded(lease);
+  for (const Lease& lease : leases) pool.succeeded(lease, kNow);
   EXPECT_FALSE(pool.limit());
   leave(pool, leases);
   EXPECT_EQ(pool.in_flight(kNow), 0);
@@ -99,16 +99,38 @@ TEST(AdaptiveConcurrency, OneMoreForEachFullWindowOfSuccesses) {
   }
   AdaptiveConcurrency slow = cut_at(10);
   const auto leases = enter(slow, 7);
-  for (int i = 0; i < 6; ++i) slow.succeeded(leases[i]);
+  for (int i = 0; i < 6; ++i) slow.succeeded(leases[i], kNow);
   EXPECT_EQ(slow.limit(), 7) << "six of seven";
-  slow.succeeded(leases[6]);
+  slow.succeeded(leases[6], kNow);
   EXPECT_EQ(slow.limit(), 8);
+}
+
+TEST(AdaptiveConcurrency, TenQuietSecondsBringBackWhatItBore) {
+  AdaptiveConcurrency pool = cut_at(10);
+  for (int i = 0; i < 3; ++i) {
+    const auto one = enter(pool, 1);
+    pool.throttled(one[0], kNow);
+    leave(pool, one);
+  }
+  ASSERT_EQ(pool.limit(), 1);
+  const Instant quiet = kNow + seconds(10);
+  auto round = [&](Instant now) {
+    const auto leases = enter(pool, 1'000);
+    for (const Lease& lease : leases) pool.succeeded(lease, now);
+    leave(pool, leases);
+  };
+  round(quiet - nanoseconds(1));
+  EXPECT_EQ(pool.limit(), 2) << "a window of one";
+  for (int64_t wanted : {4, 8, 10, 11, 12}) {
+    round(quiet);
+    EXPECT_EQ(pool.limit(), wanted) << "twice as many until the ten it bore, then one more";
+  }
 }
 
 TEST(AdaptiveConcurrency, ARefusalBeginsTheWindowAnew) {
   AdaptiveConcurrency pool = cut_at(10);
   const auto leases = enter(pool, 7);
-  for (int i = 0; i < 6; ++i) pool.succeeded(leases[i]);
+  for (int i = 0; i < 6; ++i) pool.succeeded(leases[i], kNow);
   pool.throttled(leases[6], kNow);
   leave(pool, leases);
   EXPECT_EQ(pool.limit(), 4);
@@ -120,7 +142,7 @@ TEST(AdaptiveConcurrency, SuccessesFromBeforeTheCutSayNothing) {
   AdaptiveConcurrency pool;
   const auto leases = enter(pool, 10);
   pool.throttled(leases[0], kNow);
-  for (int i = 1; i < 10; ++i) pool.succeeded(leases[i]);
+  for (int i = 1; i < 10; ++i) pool.succeeded(leases[i], kNow);
   leave(pool, leases);
   EXPECT_EQ(pool.limit(), 7);
   pool.throttled({}, kNow);  // one that was given no place
@@ -132,7 +154,7 @@ TEST(AdaptiveConcurrency, AWindowThatIsNotHalfUsedProvesNothing) {
   auto in_turn = [&](int together) {
     for (int i = 0; i < 100; ++i) {
       const auto leases = enter(pool, together);
-      pool.succeeded(leases[0]);
+      pool.succeeded(leases[0], kNow);
       leave(pool, leases);
     }
   };
