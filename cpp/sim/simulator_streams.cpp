@@ -71,6 +71,7 @@ void Simulator::tell(AttemptId attempt, std::vector<StreamEvent>& events, Instan
   for (StreamEvent& event : events) {
     const bool wanted = in_flight_.count(attempt) > 0;
     if (!wanted && !random_.chance(unkindness_.late_results_per_mille, 1000)) return;
+    clock_ = std::max(clock_, seen);
     if (checker_ && wanted) checker_->told(attempt, event, clock_);
     feed(relay::Streamed{.attempt = attempt, .event = std::move(event)}, seen);
   }
@@ -80,6 +81,7 @@ void Simulator::end_stream(AttemptId attempt, Instant seen) {
   auto found = in_flight_.find(attempt);
   if (!found->second.scripted) providers_->end(found->second.target);
   relay::Finished finished{.attempt = attempt, .outcome = found->second.exchange.outcome};
+  clock_ = std::max(clock_, seen);
   if (checker_) checker_->finished(attempt, found->second.exchange, {}, clock_);
   in_flight_.erase(found);
   feed(std::move(finished), seen);
