@@ -175,8 +175,7 @@ void Life::sent(Call& call) {
 void Life::finished(Call& call, Finished&& event) {
   if (!call.attempt) return;
   Attempt& attempt = *call.attempt;
-  if (call.request.facts.stream)
-    event.outcome = outcome_of_stream(attempt, std::move(event.outcome));
+  if (call.request.facts.stream) event.outcome = outcome_of_stream(call, std::move(event.outcome));
   hide_keys(engines_.provider_of(attempt.target), event.outcome, event.reply);
   attempt.outcome = std::move(event.outcome);
   attempt.reply = std::move(event.reply);
@@ -366,7 +365,7 @@ Next Life::answer(Call& call, Answer answer) {
 
 void Life::deadline_passed(Call& call) {
   if (call.attempt) {
-    const bool complete = call.attempt->stream.finished;
+    const bool complete = call.attempt->stream.finished && call.delivery.caught_up();
     withdraw(call, timed_out(call.attempt->sent.has_value(), "the request's deadline passed"));
     if (complete) return run(call, Next::respond);
   }
@@ -387,7 +386,7 @@ void Life::cancel(Call& call) {
 void Life::withdraw(Call& call, Outcome outcome) {
   actions_.push_back(Abort{call.attempt->id});
   call.attempt->given_up = true;
-  if (call.request.facts.stream) outcome = outcome_of_stream(*call.attempt, std::move(outcome));
+  if (call.request.facts.stream) outcome = outcome_of_stream(call, std::move(outcome));
   call.attempt->outcome = std::move(outcome);
   classify(call);
   settle(call);

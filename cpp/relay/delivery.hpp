@@ -44,6 +44,7 @@ class Delivery {
   bool keeps_content_back() const { return kept_content_ > 0; }
   bool resumed() const { return resumed_; }
   bool ended() const { return done_; }  // the end marker has left
+  bool caught_up() const;               // the attempt that speaks has said all that was delivered
   // The end of as many choices as were asked for has left, of whatever attempts.
   bool has_every_end(int64_t choices) const {
     return static_cast<int64_t>(ended_.size()) >= choices;
@@ -75,7 +76,6 @@ class Delivery {
   };
 
   bool match(const StreamEvent& event, std::vector<size_t>& skip);
-  bool caught_up() const;
   bool ends_too_soon(const StreamEvent& event) const;
   bool ends_anything(const StreamEvent& event);
   Said& lane(const Lane& lane);

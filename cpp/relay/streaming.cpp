@@ -30,6 +30,17 @@ Outcome ended(Ended how, std::string message) {
   return out;
 }
 
+// The attempt does not say what the caller has; what it brought to an end is another answer.
+Outcome another_answer(Call& call) {
+  Attempt& attempt = *call.attempt;
+  call.candidates[attempt.candidate].differs = true;
+  attempt.stream.ended.clear();
+  attempt.stream.finished = false;
+  Outcome out = ended(Ended::cancelled, "it says something else this time");
+  out.status = 200;
+  return out;
+}
+
 bool contains(const std::vector<uint16_t>& choices, uint16_t choice) {
   return std::find(choices.begin(), choices.end(), choice) != choices.end();
 }
@@ -119,11 +130,13 @@ bool stream_cut_short(const Engines& engines, const Call& call, const Attempt& a
   return ran < first_token_limit(engines, call, attempt.target, now);
 }
 
-Outcome outcome_of_stream(const Attempt& attempt, Outcome transport) {
-  const Attempt::Stream& stream = attempt.stream;
+Outcome outcome_of_stream(Call& call, Outcome transport) {
+  const Attempt::Stream& stream = call.attempt->stream;
   const bool a_2xx = transport.status >= 200 && transport.status < 300;
   const bool came_whole = transport.ended == Ended::replied && a_2xx;
-  if (stream.finished || (came_whole && all_ended(stream))) {
+  const bool complete = stream.finished || (came_whole && all_ended(stream));
+  if (complete && !call.delivery.caught_up()) return another_answer(call);
+  if (complete) {
     Outcome out;
     out.status = 200;
     out.usage = stream.usage;
@@ -197,12 +210,8 @@ void Life::streamed(Call& call, StreamEvent&& event, Fields&& fields) {
   if (kind == Kind::done && !attempt.stream.finished)
     return give_up(call, ended(Ended::broken, "the stream ended without a finish_reason"));
   std::vector<std::string> frames;
-  if (call.delivery.take(std::move(event), frames) == Delivery::Took::diverged) {
-    call.candidates[attempt.candidate].differs = true;
-    attempt.stream.ended.clear();  // what it brought to an end is another answer
-    attempt.stream.finished = false;
-    return give_up(call, ended(Ended::cancelled, "it says something else this time"));
-  }
+  if (call.delivery.take(std::move(event), frames) == Delivery::Took::diverged)
+    return give_up(call, another_answer(call));
   if (kind == Kind::done)
     watch(call, now_ + kEndWait);
   else if (attempt.stream.finished && !had_finished)

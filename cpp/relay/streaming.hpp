@@ -19,9 +19,10 @@ bool is_slow(const Engines& engines, const Call& call, const Attempt& attempt);
 // The caller's deadline cut it, not the target: that says nothing about the target's health.
 bool stream_cut_short(const Engines& engines, const Call& call, const Attempt& attempt,
                       Instant now);
-// A finish_reason makes a stream complete, whatever came after; without one it is cut, whatever its
-// framing says.
-Outcome outcome_of_stream(const Attempt& attempt, Outcome transport);
+// How the attempt in flight ended. A finish_reason makes a stream complete, whatever came after;
+// without one it is cut, whatever its framing says. A replay that is complete and has not said all
+// of what was delivered is another answer.
+Outcome outcome_of_stream(Call& call, Outcome transport);
 
 // May this candidate go on with the broken stream in the way call.resuming says?
 bool can_resume(const Engines& engines, const Call& call, uint32_t candidate);

@@ -291,6 +291,35 @@ TEST(Stream, ends_that_several_attempts_brought_are_a_whole_answer) {
   EXPECT_TRUE(d.at_rest());
 }
 
+// Found by hostile nights: a replay told one choice to its end and left the other out, and in good
+// framing without an end marker it was taken for the end, the caller still without that choice's.
+TEST(Stream, a_replay_that_leaves_a_choice_out_is_no_success) {
+  for (bool marked : {false, true})
+    for (bool another : {false, true}) {
+      SCOPED_TRACE(std::to_string(marked) + std::to_string(another));
+      Streaming d;
+      d.ask_stream(R"(,"n":2)");
+      const AttemptId first = d.begin();
+      d.say(first, of_choice(0, "yes") + end_of_choice(0) + of_choice(1, "no"));
+      d.end(first, Ended::broken);
+      ASSERT_TRUE(d.asks_again());
+      const TargetIndex left_out = d.last_send->target;
+      d.say_all({of_choice(1, "no"), end_of_choice(1), marked ? kDone : ": end\n\n"});
+      while (d.asks_again()) {
+        EXPECT_NE(d.last_send->target, left_out) << "it has shown that it differs";
+        d.say_all(another ? std::vector<std::string>{of_choice(0, "yes"), of_choice(1, "no"),
+                                                     end_of_choice(1), end_of_choice(0), kDone}
+                          : std::vector<std::string>{of_choice(0, "Yes")});
+      }
+      ASSERT_TRUE(d.answer);
+      EXPECT_EQ(d.answer->kind, another ? AnswerKind::ok : AnswerKind::stream_interrupted);
+      EXPECT_EQ(seen(d.delivered).done, another);
+      EXPECT_EQ(seen(d.delivered).text, "yesno");
+      EXPECT_EQ(d.delivered.find(end_of_choice(1)) != std::string::npos, another) << d.delivered;
+      EXPECT_TRUE(d.at_rest());
+    }
+}
+
 TEST(Stream, silence_before_content_moves_on_at_the_first_token_limit) {
   Streaming relay;
   relay.ask_stream();
