@@ -13,6 +13,7 @@
 #include "relay/engines.hpp"
 #include "relay/flights.hpp"
 #include "relay/funding.hpp"
+#include "relay/hedging.hpp"
 #include "relay/log.hpp"
 #include "relay/next_move.hpp"
 #include "relay/redaction.hpp"
@@ -148,10 +149,8 @@ Next Life::attempt(Call& call) {
   const Instant connect_by = now_ + engines_.config->connect_timeout;
   if (connect_by < attempt.limit)
     attempt.connect_timer = engines_.due.add(connect_by, {Due::Kind::connect_limit, attempt.id});
-  if (call.request.facts.stream) {
-    call.delivery.begin(attempt.speech);
-    engines_.due.remove(call.keep_timer);
-  }
+  expect_in_time(engines_, call, now_);
+  if (call.request.facts.stream && !call.rival) speak(call);
   call.trace->say(
       Stage::attempt, [&] { return describe_attempt(engines_, call, now_); }, now_);
   actions_.push_back(send_of(engines_, call));
@@ -207,6 +206,7 @@ Next Life::classify(Call& call) {
   attempt.verdict = engine::classify(
       attempt.outcome, {.bills_errors = engines_.provider_of(attempt.target).bills_errors});
   if (!attempt.sent) attempt.verdict.billed = Billed::no;
+  if (call.rival && ends_the_race(engines_, call, attempt.verdict)) drop_rival(call);
   call.last = attempt.verdict;
   call.candidates[attempt.candidate].last = attempt.verdict.cls;
   call.trace->say(
@@ -221,6 +221,7 @@ Next Life::settle(Call& call) {
   engines_.attempts.erase(attempt.id);
   engines_.due.remove(attempt.limit_timer);
   engines_.due.remove(attempt.connect_timer);
+  engines_.due.remove(attempt.hedge_timer);
   call.last_cooldown.reset();
   AttemptRecord record = record_of(engines_, attempt, now_);
   settle_money(engines_, call, attempt, record, actions_, now_);
@@ -244,6 +245,7 @@ Next Life::settle(Call& call) {
 // Same target, another key, another target, a wait, or the end?
 Next Life::retry(Call& call) {
   rule_out(engines_, call, now_);
+  if (call.rival) return go_on_alone(call);
   if (call.delivery.committed()) return resume(call);
   const Survey seen = survey(engines_, call, now_);
   const Situation situation = situation_of(engines_, call, seen, now_);
@@ -377,8 +379,9 @@ void Life::cancel(Call& call) {
   run(call, answer(call, cancelled()));
 }
 
-// The attempt in flight is closed and settled, and nothing follows it.
+// What is in flight is closed and settled, and nothing follows it.
 void Life::withdraw(Call& call, Outcome outcome) {
+  if (call.rival) drop_rival(call);
   actions_.push_back(Abort{call.attempt->id});
   call.attempt->given_up = true;
   if (call.request.facts.stream) outcome = outcome_of_stream(*call.attempt, std::move(outcome));

@@ -39,6 +39,7 @@ struct Due {
     flight,         // id: call; it may be over
     attempt_limit,  // id: attempt
     connect_limit,  // id: attempt
+    hedge,          // id: attempt
     breaker,        // id: target
     health_check,   // id: provider
     probe_limit,    // id: probe
@@ -93,6 +94,7 @@ struct ProviderEngines {
 
 struct RouteEngines {
   engine::RetryBudget extra_sends;
+  std::optional<engine::RetryBudget> hedges;  // where the route has them
   std::vector<engine::Quantiles> output_tokens;  // per target of the route
   std::vector<keel_target> described;            // with the route's tier and weight
   RoutePolicies policies;

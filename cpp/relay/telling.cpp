@@ -140,6 +140,7 @@ AttemptRecord record_of(const Engines& engines, const Attempt& attempt, Instant 
   out.first_token = attempt.stream.first_content;
   out.ended = now;
   out.reused_connection = attempt.reused_connection;
+  out.hedge = attempt.hedge;
   out.status = attempt.outcome.status;
   out.cls = attempt.verdict.cls;
   out.billed = attempt.verdict.billed;

@@ -46,6 +46,7 @@ struct AttemptRecord {
   std::optional<Instant> first_token;  // of a stream: when its first content came
   Instant ended;
   bool reused_connection = false;
+  bool hedge = false;  // beside one that was late
   int status = 0;
   Class cls = Class::ok;
   Billed billed = Billed::no;

@@ -27,7 +27,9 @@ std::string attempt(const AttemptRecord& record, size_t n, const Trace& trace) {
   out.text("billed", name_of(record.billed));
   record.usage ? out.raw("tokens", tokens(*record.usage)) : out.null("tokens");
   out.number("cost_nano_usd", record.posted.value);
-  return out.flag("estimated", record.estimated).take();
+  out.flag("estimated", record.estimated);
+  if (record.hedge) out.flag("hedge", true);
+  return out.take();
 }
 
 std::string lines_of(const Trace& trace) {
