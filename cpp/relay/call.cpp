@@ -45,6 +45,7 @@ void Life::begin(Call& call) {
   call.began = now_;
   call.trace = std::make_shared<Trace>();
   call.trace->says_why = engines_.config->traces_say_why;
+  call.trace->names = engines_.target_names;
   call.trace->id = call.request.id;
   call.trace->tenant = call.request.tenant;
   call.trace->model_asked = call.request.facts.model;
@@ -121,6 +122,7 @@ Next Life::choose(Call& call) {
     return answer(call, deadline_exceeded(engines_, call));
   const Survey seen = survey(engines_, call, now_);
   const Plan planned = plan(engines_, call, seen, actions_);
+  call.trace->consider([&] { return choice_of(engines_, call, seen, planned, now_); });
   const RoutePolicies& policies = engines_.routes[call.route].policies;
   if (planned.refused) return answer(call, policy_refused(*policies.routing, *planned.refused));
   if (planned.order.empty()) return call.resuming ? Next::respond : nowhere(call, seen);
@@ -132,10 +134,11 @@ Next Life::choose(Call& call) {
     return answer(call, budget_exceeded(engines_, call, funding, now_));
   }
   call.attempt = take(engines_, call, seen, funding, actions_, now_);
+  call.trace->took(call.attempt->target, funding.hold);
   note_downgrade(engines_, call, funding, actions_, now_);
   call.pinned.reset();
   call.trace->say(
-      Stage::choose, [&] { return describe_choice(engines_, call, seen, planned, funding); }, now_);
+      Stage::choose, [&] { return describe_choice(engines_, call, seen, funding); }, now_);
   return Next::attempt;
 }
 
@@ -270,6 +273,7 @@ Next Life::retry(Call& call) {
     case Move::Kind::other_route:
       return go_to_other_route(engines_, call, now_);
     case Move::Kind::nowhere:
+      call.trace->consider([&] { return choice_of(engines_, call, seen, {}, now_); });
       return nowhere(call, seen);
   }
   return Next::respond;
@@ -297,14 +301,14 @@ Next Life::nowhere(Call& call, const Survey& seen) {
     return wait(call, delay, std::nullopt);
   }
   if (to_other_route && may_go_on) return go_to_other_route(engines_, call, now_);
-  call.trace->say(
-      Stage::retry, [&] { return describe_exhaustion(engines_, seen, now_); }, now_);
+  call.trace->say(Stage::retry, describe_exhaustion, now_);
   if (call.tries > 0) return Next::respond;
   return answer(call, no_target(engines_, seen, now_));
 }
 
 Next Life::wait(Call& call, Duration delay, std::optional<uint32_t> pin) {
   call.pinned = pin;
+  if (!call.parked) call.trace->paused = call.trace->paused + delay;
   call.wait_timer = engines_.due.add(now_ + delay, {Due::Kind::call_wait, call.request.call});
   return Next::wait;
 }

@@ -115,6 +115,9 @@ Engines::Engines(std::shared_ptr<const Config> given, PolicySet policies, uint64
       cache(config->cache),
       metrics(*config),
       traces(std::make_shared<Traces>(config->traces_kept)) {
+  auto names = std::make_shared<TargetNames>();
+  for (const TargetConfig& target : config->targets) names->push_back(target.name);
+  target_names = std::move(names);
   for (const ProviderConfig& provider : config->providers)
     providers.push_back({make_pool(provider, random.next()), LimitSet(provider.limits), {}, 0});
   for (size_t i = 0; i < config->targets.size(); ++i) {

@@ -159,6 +159,7 @@ struct Engines {
   int64_t wall_offset_ns = 0;  // unix time minus our own clock
   bool succeeded = false;      // another relay took over: what both see, that one tells
   Metrics metrics;
+  std::shared_ptr<const TargetNames> target_names;
   std::shared_ptr<Traces> traces;  // of the calls that were answered
 
   int64_t unix_ns(Instant now) const { return now.ns + wall_offset_ns; }

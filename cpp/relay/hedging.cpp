@@ -79,6 +79,7 @@ void Life::hedge(Call& call) {
     if (c.recovering) c.removed = Removed::breaker_open;  // nobody is tried out by a hedge
   }
   const Plan planned = plan(engines_, call, seen, actions_);
+  call.trace->consider([&] { return choice_of(engines_, call, seen, planned, now_); });
   if (planned.refused || planned.order.empty()) return not_hedged("nobody else can take it now");
   const Funding funding = fund(engines_, call, seen, planned, actions_, now_);
   if (!funding.candidate || funding.clamped_by_money || !funding.downgraded.empty())
@@ -89,8 +90,8 @@ void Life::hedge(Call& call) {
   call.rival = std::exchange(call.attempt, std::nullopt);
   call.attempt = take(engines_, call, seen, funding, actions_, now_);
   call.attempt->hedge = true;
-  call.trace->say(Stage::choose, why + describe_choice(engines_, call, seen, planned, funding),
-                  now_);
+  call.trace->took(call.attempt->target, funding.hold);
+  call.trace->say(Stage::choose, why + describe_choice(engines_, call, seen, funding), now_);
   run(call, Next::attempt);
 }
 

@@ -43,6 +43,15 @@ std::string lines_of(const Trace& trace) {
   return out + ']';
 }
 
+std::string choices_of(const Trace& trace) {
+  std::string out = "[";
+  for (const Choice& choice : trace.choices) {
+    if (out.size() > 1) out += ',';
+    out += json_of(choice, *trace.names, trace.began);
+  }
+  return out + ']';
+}
+
 }  // namespace
 
 std::string Trace::attempts_json() const {
@@ -62,7 +71,8 @@ std::string Trace::to_json() const {
   allowed ? out.ms("deadline_ms", *allowed) : out.null("deadline_ms");
   out.text_or_null("cache", cache).ms("total_ms", elapsed(began, ended));
   out.ms_between("ttft_ms", began, first_token);
-  out.raw("lines", lines_of(*this));
+  out.ms("waited_ms", waited).ms("paused_ms", paused);
+  out.raw("lines", lines_of(*this)).raw("choices", choices_of(*this));
   return out.raw("attempts", attempts_json()).take();
 }
 
