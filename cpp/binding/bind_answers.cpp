@@ -76,7 +76,8 @@ void bind_trace(py::module_& m) {
                                                     name_of(line.stage), line.text);
                                return lines;
                              })
-      .def("explain", &Trace::explain);
+      .def("explain", &Trace::explain)
+      .def("to_json", &Trace::to_json);
 }
 
 void bind_answer_class(py::module_& m) {

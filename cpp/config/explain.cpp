@@ -5,6 +5,7 @@
 #include "config/values.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <set>
 
 namespace keel::relay {
@@ -203,6 +204,12 @@ void write_stream(Page& page, const StreamConfig& stream) {
   page.close();
 }
 
+std::string hedge_text(const std::optional<HedgeConfig>& hedge) {
+  if (!hedge) return "null";
+  const auto percent = static_cast<int>(std::lround(hedge->after * 100));
+  return "{after: p" + std::to_string(percent) + ", share: " + plain_number(hedge->share) + "}";
+}
+
 void write_route(Page& page, const RouteConfig& route, const Config& config) {
   page.open(route.name);
   page.open("targets");
@@ -226,6 +233,7 @@ void write_route(Page& page, const RouteConfig& route, const Config& config) {
   write_stream(page, route.stream);
   page.put("on_content_policy", route.fallback_on_content_policy ? "fallback" : "reject");
   write_retry(page, route.retry);
+  page.put("hedge", hedge_text(route.hedge));
   if (route.cache) {
     page.open("cache");
     page.put("when", route.cache->when == CacheWhen::always ? "always" : "deterministic");

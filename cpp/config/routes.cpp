@@ -111,6 +111,27 @@ std::optional<RouteCache> read_route_cache(const Value& value, const Policies& p
   return cache;
 }
 
+// The share of its target's times that a request must pass to be late: p50 to p99.
+std::optional<double> read_quantile(const Value& value) {
+  const std::string word = value.text().value_or("");
+  const bool fits = word.size() == 3 && word[0] == 'p' && word[1] >= '5' && word[1] <= '9' &&
+                    word[2] >= '0' && word[2] <= '9';
+  if (!fits) {
+    value.wanted("p50 to p99");
+    return std::nullopt;
+  }
+  return (10 * (word[1] - '0') + (word[2] - '0')) / 100.0;
+}
+
+HedgeConfig read_hedge(const Value& value) {
+  HedgeConfig hedge;
+  Section section(value);
+  if (auto after = section.get("after")) hedge.after = read_quantile(*after).value_or(hedge.after);
+  section.read("share", hedge.share, 0.0001, 1);
+  section.finish();
+  return hedge;
+}
+
 RouteConfig default_route(const RouteDefaults& defaults) {
   RouteConfig route;
   route.retry = defaults.retry;
@@ -202,6 +223,7 @@ void read_routes(Section& routes, const RouteDefaults& defaults, const Policies&
     }
     if (auto value = section.get("stream")) read_stream(*value, route.stream);
     if (auto value = section.get("retry")) read_retry(*value, route.retry);
+    if (auto value = section.get_unless_null("hedge")) route.hedge = read_hedge(*value);
     if (auto value = section.get_unless_null("cache")) {
       route.cache = read_route_cache(*value, policies);
     }

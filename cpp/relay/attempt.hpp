@@ -39,6 +39,8 @@ struct Attempt {
   Duration allowed;  // ... as it was at the start
   uint32_t limit_timer = UINT32_MAX;
   uint32_t connect_timer = UINT32_MAX;
+  uint32_t hedge_timer = UINT32_MAX;  // when it is late
+  bool hedge = false;                 // taken beside one that was late
 
   // Of a stream: how it stands to what was delivered before, and how far it has come.
   Speech speech = Speech::fresh;
@@ -54,6 +56,7 @@ struct Attempt {
     Instant last_progress;  // comments and pings are none
   };
   Stream stream;
+  std::vector<StreamEvent> opening;  // of one that is not heard yet, while two race
   Fields fields;  // of the reply's head, for the client
 
   // What came of it, filled once.

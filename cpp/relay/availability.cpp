@@ -40,6 +40,8 @@ std::string_view name_of(Removed why) {
       return "price unknown and a budget applies";
     case Removed::money:
       return "does not fit the budget";
+    case Removed::racing:
+      return "asked already";
   }
   return "unknown";
 }

@@ -32,6 +32,7 @@ enum class Removed : uint8_t {
   cannot_resume,   // not able to go on with this stream
   unknown_price,   // a budget applies
   money,
+  racing,  // asked already: a hedge goes to another
 };
 std::string_view name_of(Removed why);
 

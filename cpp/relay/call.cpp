@@ -13,6 +13,7 @@
 #include "relay/engines.hpp"
 #include "relay/flights.hpp"
 #include "relay/funding.hpp"
+#include "relay/hedging.hpp"
 #include "relay/log.hpp"
 #include "relay/next_move.hpp"
 #include "relay/redaction.hpp"
@@ -45,6 +46,7 @@ void Life::begin(Call& call) {
   call.began = now_;
   call.trace = std::make_shared<Trace>();
   call.trace->says_why = engines_.config->traces_say_why;
+  call.trace->names = engines_.target_names;
   call.trace->id = call.request.id;
   call.trace->tenant = call.request.tenant;
   call.trace->model_asked = call.request.facts.model;
@@ -121,6 +123,7 @@ Next Life::choose(Call& call) {
     return answer(call, deadline_exceeded(engines_, call));
   const Survey seen = survey(engines_, call, now_);
   const Plan planned = plan(engines_, call, seen, actions_);
+  call.trace->consider([&] { return choice_of(engines_, call, seen, planned, now_); });
   const RoutePolicies& policies = engines_.routes[call.route].policies;
   if (planned.refused) return answer(call, policy_refused(*policies.routing, *planned.refused));
   if (planned.order.empty()) return call.resuming ? Next::respond : nowhere(call, seen);
@@ -132,10 +135,11 @@ Next Life::choose(Call& call) {
     return answer(call, budget_exceeded(engines_, call, funding, now_));
   }
   call.attempt = take(engines_, call, seen, funding, actions_, now_);
+  call.trace->took(call.attempt->target, funding.hold);
   note_downgrade(engines_, call, funding, actions_, now_);
   call.pinned.reset();
   call.trace->say(
-      Stage::choose, [&] { return describe_choice(engines_, call, seen, planned, funding); }, now_);
+      Stage::choose, [&] { return describe_choice(engines_, call, seen, funding); }, now_);
   return Next::attempt;
 }
 
@@ -152,10 +156,8 @@ Next Life::attempt(Call& call) {
   const Instant connect_by = now_ + engines_.config->connect_timeout;
   if (connect_by < attempt.limit)
     attempt.connect_timer = engines_.due.add(connect_by, {Due::Kind::connect_limit, attempt.id});
-  if (call.request.facts.stream) {
-    call.delivery.begin(attempt.speech);
-    engines_.due.remove(call.keep_timer);
-  }
+  expect_in_time(engines_, call, now_);
+  if (call.request.facts.stream && !call.rival) speak(call);
   call.trace->say(
       Stage::attempt, [&] { return describe_attempt(engines_, call, now_); }, now_);
   actions_.push_back(send_of(engines_, call));
@@ -211,6 +213,7 @@ Next Life::classify(Call& call) {
   attempt.verdict = engine::classify(
       attempt.outcome, {.bills_errors = engines_.provider_of(attempt.target).bills_errors});
   if (!attempt.sent) attempt.verdict.billed = Billed::no;
+  if (call.rival && ends_the_race(engines_, call, attempt.verdict)) drop_rival(call);
   call.last = attempt.verdict;
   call.candidates[attempt.candidate].last = attempt.verdict.cls;
   call.trace->say(
@@ -225,6 +228,7 @@ Next Life::settle(Call& call) {
   engines_.attempts.erase(attempt.id);
   engines_.due.remove(attempt.limit_timer);
   engines_.due.remove(attempt.connect_timer);
+  engines_.due.remove(attempt.hedge_timer);
   call.last_cooldown.reset();
   AttemptRecord record = record_of(engines_, attempt, now_);
   settle_money(engines_, call, attempt, record, actions_, now_);
@@ -248,6 +252,7 @@ Next Life::settle(Call& call) {
 // Same target, another key, another target, a wait, or the end?
 Next Life::retry(Call& call) {
   rule_out(engines_, call, now_);
+  if (call.rival) return go_on_alone(call);
   if (call.delivery.committed()) return resume(call);
   const Survey seen = survey(engines_, call, now_);
   const Situation situation = situation_of(engines_, call, seen, now_);
@@ -272,6 +277,7 @@ Next Life::retry(Call& call) {
     case Move::Kind::other_route:
       return go_to_other_route(engines_, call, now_);
     case Move::Kind::nowhere:
+      call.trace->consider([&] { return choice_of(engines_, call, seen, {}, now_); });
       return nowhere(call, seen);
   }
   return Next::respond;
@@ -300,14 +306,14 @@ Next Life::nowhere(Call& call, const Survey& seen) {
     return wait(call, delay, std::nullopt);
   }
   if (to_other_route && may_go_on) return go_to_other_route(engines_, call, now_);
-  call.trace->say(
-      Stage::retry, [&] { return describe_exhaustion(engines_, seen, now_); }, now_);
+  call.trace->say(Stage::retry, describe_exhaustion, now_);
   if (call.tries > 0) return Next::respond;
   return answer(call, no_target(engines_, seen, now_));
 }
 
 Next Life::wait(Call& call, Duration delay, std::optional<uint32_t> pin) {
   call.pinned = pin;
+  if (!call.parked) call.trace->paused = call.trace->paused + delay;
   call.wait_timer = engines_.due.add(now_ + delay, {Due::Kind::call_wait, call.request.call});
   return Next::wait;
 }
@@ -382,8 +388,9 @@ void Life::cancel(Call& call) {
   run(call, answer(call, cancelled()));
 }
 
-// The attempt in flight is closed and settled, and nothing follows it.
+// What is in flight is closed and settled, and nothing follows it.
 void Life::withdraw(Call& call, Outcome outcome) {
+  if (call.rival) drop_rival(call);
   actions_.push_back(Abort{call.attempt->id});
   call.attempt->given_up = true;
   if (call.request.facts.stream) outcome = outcome_of_stream(call, std::move(outcome));

@@ -73,6 +73,8 @@ struct Call {
   std::optional<Instant> parked;  // since when it waits for their answer
 
   std::optional<Attempt> attempt;  // the one in flight
+  std::optional<Attempt> rival;    // ... and the other of two that race (hedging)
+  AttemptId speaking = 0;          // the one a stream's caller hears
   Verdict last;                    // of the last attempt
   Outcome last_outcome;
   Body last_reply;
@@ -147,6 +149,7 @@ class Life {
   void kept_long_enough(Call& call);
   void time_is_up(Call& call);       // the attempt's own limit
   void connect_is_late(Call& call);  // nothing left within the connect limit
+  void hedge(Call& call);            // the attempt is late
   void wait_is_over(Call& call);
   void deadline_passed(Call& call);
   void cancel(Call& call);
@@ -164,6 +167,13 @@ class Life {
   Next retry(Call& call);
   Next resume(Call& call);
   Next respond(Call& call);
+
+  // Of two attempts that race (hedging.cpp).
+  void drop_rival(Call& call);
+  Next go_on_alone(Call& call);
+  bool may_speak(Call& call, StreamEvent& event);
+  void speak(Call& call);
+  void keep_back(Call& call);
 
   Next join(Call& call);
   Next lose_patience(Call& call);

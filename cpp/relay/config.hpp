@@ -142,6 +142,13 @@ struct RouteCache {
   Duration stale_while_revalidate;  // at once, while one request of our own asks anew
 };
 
+// One more attempt beside a first one that is late, at another target (SEMANTICS A3): it is billed
+// twice, so it is off unless named.
+struct HedgeConfig {
+  double after = 0.95;  // late: slower than this share of what the target is known for
+  double share = 0.02;  // of the route's requests of the last minute, at most
+};
+
 struct RouteConfig {
   std::string name;
   bool by_name = false;  // in no file: made for a model that is asked for by its name
@@ -156,6 +163,7 @@ struct RouteConfig {
   RouteIndex exhausted_route = 0;  // for other_route
   RetryConfig retry;
   std::optional<RouteCache> cache;  // nothing: this route does not cache
+  std::optional<HedgeConfig> hedge;
   bool fallback_on_content_policy = false;
   StreamConfig stream;
 };

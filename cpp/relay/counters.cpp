@@ -23,9 +23,7 @@ Labels labels_of(const Counters::Target& target) {
 Counters::Place Counters::route(std::string_view name) {
   return place_in(
       routes, [&](const Route& r) { return r.name == name; },
-      [&] {
-        return Route{std::string(name), {}, 0, Histogram(), Histogram()};
-      });
+      [&] { return Route{std::string(name), {}, 0, Histogram(), Histogram(), {}}; });
 }
 
 Counters::Place Counters::target(std::string_view provider, std::string_view model) {
@@ -91,6 +89,13 @@ void Counters::render_moves(Exposition& out) const {
     const std::string from = targets[pair.first].name(), to = targets[pair.second].name();
     out.sample({{"from", from}, {"to", to}}, count);
   }
+  out.family(
+      "keel_hedges_total", "counter",
+      "Attempts beside one that was late, on routes that have them: all, and those that were "
+      "further than the late one.");
+  for (const Route& route : routes)
+    for (size_t i = 0; route.hedging && i < kHedgeResults.size(); ++i)
+      out.sample({{"route", route.name}, {"result", kHedgeResults[i]}}, route.hedges[i]);
   out.family("keel_breaker_transitions_total", "counter", "Changes of a target's breaker state.");
   for (const Target& target : targets) out.sample(labels_of(target), target.transitions);
 }

@@ -28,12 +28,16 @@ struct Counters {
                                                                     "joined", "stale"};
   static constexpr std::array<std::string_view, 2> kRefreshResults = {"ok", "failed"};
 
+  static constexpr std::array<std::string_view, 2> kHedgeResults = {"sent", "won"};
+
   struct Route {
     std::string name;  // empty: refused before a route was found
     std::array<uint64_t, kOutcomes.size()> outcomes{};
     uint64_t downgrades = 0;  // answered by a stand-in
     Histogram duration;
     Histogram first_token;
+    std::array<uint64_t, kHedgeResults.size()> hedges{};
+    bool hedging = false;  // has, or had, hedges
   };
   struct Target {
     std::string provider;

@@ -56,6 +56,13 @@ keel_target describe(const Config& config, const TargetConfig& target) {
   return out;
 }
 
+constexpr Duration kHedgesWindow = minutes(1);
+
+std::optional<engine::RetryBudget> share_of_hedges(const RouteConfig& route) {
+  if (!route.hedge) return std::nullopt;
+  return engine::RetryBudget({.ratio = route.hedge->share, .floor = 0, .window = kHedgesWindow});
+}
+
 }  // namespace
 
 LimitSet::LimitSet(const Limits& limits) {
@@ -109,6 +116,9 @@ Engines::Engines(std::shared_ptr<const Config> given, PolicySet policies, uint64
       cache(config->cache),
       metrics(*config),
       traces(std::make_shared<Traces>(config->traces_kept)) {
+  auto names = std::make_shared<TargetNames>();
+  for (const TargetConfig& target : config->targets) names->push_back(target.name);
+  target_names = std::move(names);
   for (const ProviderConfig& provider : config->providers)
     providers.push_back({make_pool(provider, random.next()), LimitSet(provider.limits), {}, 0});
   for (size_t i = 0; i < config->targets.size(); ++i) {
@@ -121,6 +131,7 @@ Engines::Engines(std::shared_ptr<const Config> given, PolicySet policies, uint64
   for (size_t i = 0; i < config->routes.size(); ++i) {
     const RouteConfig& route = config->routes[i];
     routes.push_back({engine::RetryBudget(route.retry.extra_sends),
+                      share_of_hedges(route),
                       std::vector<engine::Quantiles>(route.targets.size()),
                       {},
                       i < policies.size() ? std::move(policies[i]) : RoutePolicies{}});

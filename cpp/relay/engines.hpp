@@ -40,6 +40,7 @@ struct Due {
     flight,         // id: call; it may be over
     attempt_limit,  // id: attempt
     connect_limit,  // id: attempt
+    hedge,          // id: attempt
     breaker,        // id: target
     health_check,   // id: provider
     probe_limit,    // id: probe
@@ -98,6 +99,7 @@ struct ProviderEngines {
 
 struct RouteEngines {
   engine::RetryBudget extra_sends;
+  std::optional<engine::RetryBudget> hedges;  // where the route has them
   std::vector<engine::Quantiles> output_tokens;  // per target of the route
   std::vector<keel_target> described;            // with the route's tier and weight
   RoutePolicies policies;
@@ -162,6 +164,7 @@ struct Engines {
   int64_t wall_offset_ns = 0;  // unix time minus our own clock
   bool succeeded = false;      // another relay took over: what both see, that one tells
   Metrics metrics;
+  std::shared_ptr<const TargetNames> target_names;
   std::shared_ptr<Traces> traces;  // of the calls that were answered
 
   int64_t unix_ns(Instant now) const { return now.ns + wall_offset_ns; }

@@ -61,6 +61,7 @@ void Metrics::find_places(const Config& config) {
   routes_.clear(), targets_.clear(), accounts_.clear();
   for (const RouteConfig& route : config.routes) {
     routes_.push_back(counters_->route(route.name));
+    counters_->routes[routes_.back()].hedging |= route.hedge.has_value();
     counters_->caches |= route.cache.has_value();
     counters_->refreshing |= route.cache && route.cache->stale_while_revalidate > Duration::zero();
   }

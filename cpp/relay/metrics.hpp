@@ -47,6 +47,9 @@ class Metrics {
   void failover(TargetIndex from, TargetIndex to) {
     ++counters_->failovers[{targets_[from], targets_[to]}];
   }
+  void hedge(RouteIndex route, bool won) {
+    ++counters_->routes[routes_[route]].hedges[won ? 1 : 0];
+  }
   void cache(std::string_view result);
   void refresh(bool ok) { ++counters_->refreshes[ok ? 0 : 1]; }
   void breaker_transition(TargetIndex target) { ++of(target).transitions; }

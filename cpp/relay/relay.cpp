@@ -1,6 +1,7 @@
 #include "relay/relay.hpp"
 
 #include "relay/health_checks.hpp"
+#include "relay/hedging.hpp"
 #include "relay/refreshing.hpp"
 
 #include <algorithm>
@@ -8,6 +9,16 @@
 #include <utility>
 
 namespace keel::relay {
+
+namespace {
+
+void leases_due(Engines& engines, Instant now) {
+  engines.ledger_timer = DueTimes::kNone;
+  engines.budget->expire(now);
+  arm_ledger(engines);
+}
+
+}  // namespace
 
 Relay::Relay(std::shared_ptr<const Config> config, PolicySet policies, uint64_t seed, Instant now)
     : engines_(std::move(config), std::move(policies), seed), now_(now) {
@@ -43,7 +54,9 @@ std::vector<CallId> Relay::own_calls() const {
 Call* Relay::call_of(AttemptId attempt) {
   auto owner = engines_.attempts.find(attempt);
   if (owner == engines_.attempts.end()) return nullptr;  // late: given up before
-  return calls_.at(owner->second).get();
+  Call* call = calls_.at(owner->second).get();
+  turn_to(*call, attempt);
+  return call;
 }
 
 void Relay::forget_if_closed(CallId id) {
@@ -116,6 +129,7 @@ void Relay::due(Due what, Actions& actions) {
       break;
     case Due::Kind::attempt_limit:
     case Due::Kind::connect_limit:
+    case Due::Kind::hedge:
       call = call_of(what.id);
       break;
     case Due::Kind::flight:
@@ -144,6 +158,10 @@ void Relay::due(Due what, Actions& actions) {
       call->attempt->connect_timer = DueTimes::kNone;
       life.connect_is_late(*call);
       break;
+    case Due::Kind::hedge:
+      call->attempt->hedge_timer = DueTimes::kNone;
+      life.hedge(*call);
+      break;
     case Due::Kind::flight:
       if (call) life.flight_moved(*call);
       break;
@@ -160,9 +178,7 @@ void Relay::due(Due what, Actions& actions) {
       key_revival_due(engines_, static_cast<ProviderIndex>(what.id), actions, now_);
       break;
     case Due::Kind::hold_leases:
-      engines_.ledger_timer = DueTimes::kNone;
-      engines_.budget->expire(now_);
-      arm_ledger(engines_);
+      leases_due(engines_, now_);
       break;
     case Due::Kind::refresh:
       call = calls_.emplace(what.id, refresh_of(engines_, what.id)).first->second.get();

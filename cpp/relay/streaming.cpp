@@ -2,6 +2,7 @@
 
 #include "engine/backoff.hpp"
 #include "relay/engines.hpp"
+#include "relay/hedging.hpp"
 #include "relay/next_move.hpp"
 #include "relay/situation.hpp"
 #include "wire/stream.hpp"
@@ -209,6 +210,8 @@ void Life::streamed(Call& call, StreamEvent&& event, Fields&& fields) {
   if (kind == Kind::error || kind == Kind::unparsable) return give_up(call, event.outcome);
   if (kind == Kind::done && !attempt.stream.finished)
     return give_up(call, ended(Ended::broken, "the stream ended without a finish_reason"));
+  if (attempt.stream.content && !had_content) engines_.due.remove(attempt.hedge_timer);
+  if (!may_speak(call, event)) return;
   std::vector<std::string> frames;
   if (call.delivery.take(std::move(event), frames) == Delivery::Took::diverged)
     return give_up(call, another_answer(call));
@@ -221,6 +224,11 @@ void Life::streamed(Call& call, StreamEvent&& event, Fields&& fields) {
   if (attempt.stream.content && !had_content)
     engines_.targets[attempt.target].breaker.extend(attempt.permit, call.deadline + seconds(1));
   deliver(call, std::move(frames));
+  keep_back(call);
+}
+
+// What is kept back, if anything is, is so until then.
+void Life::keep_back(Call& call) {
   if (!call.delivery.keeps_back() || call.keep_timer != DueTimes::kNone) return;
   if (auto keep = kept_for(call.delivery))
     call.keep_timer = engines_.due.add(now_ + *keep, {Due::Kind::kept_back, call.request.call});
@@ -228,6 +236,7 @@ void Life::streamed(Call& call, StreamEvent&& event, Fields&& fields) {
 
 void Life::kept_long_enough(Call& call) {
   if (!call.attempt) return;
+  turn_to(call, call.speaking);
   std::vector<std::string> frames;
   call.delivery.release(frames);
   deliver(call, std::move(frames));
@@ -235,9 +244,11 @@ void Life::kept_long_enough(Call& call) {
 
 void Life::backpressure(Call& call, bool full) {
   call.paused = full;
-  if (!call.attempt) return;
-  call.attempt->stream.last_progress = now_;
-  actions_.push_back(Pause{call.attempt->id, full});
+  for (auto* attempt : {&call.attempt, &call.rival}) {
+    if (!*attempt) continue;
+    (*attempt)->stream.last_progress = now_;
+    actions_.push_back(Pause{(*attempt)->id, full});
+  }
 }
 
 // Looks at the attempt again then.
@@ -261,6 +272,7 @@ void Life::stream_is_late(Call& call) {
   }
   const Survey seen = survey(engines_, call, now_);
   const bool another =
+      call.rival ||
       std::any_of(seen.candidates.begin(), seen.candidates.end(), [&](const Candidate& c) {
         return c.index != attempt.candidate && c.eligible() && !c.downgrade_only;
       });

@@ -15,12 +15,6 @@ std::string in_seconds(Duration d) {
   return text;
 }
 
-std::string why_not(const Engines& engines, const Candidate& c, Instant now) {
-  std::string out = engines.config->targets[c.target].name + ": " + std::string(name_of(c.removed));
-  if (c.until != Instant::never()) out += " for " + in_seconds(remaining(c.until, now));
-  return out;
-}
-
 }  // namespace
 
 std::string describe_request(const Engines& engines, const Call& call, Instant now) {
@@ -39,28 +33,37 @@ std::string describe_request(const Engines& engines, const Call& call, Instant n
 }
 
 std::string describe_choice(const Engines& engines, const Call& call, const Survey& survey,
-                            const Plan& plan, const Funding& funding) {
+                            const Funding& funding) {
   const Candidate& chosen = survey.candidates[*funding.candidate];
   std::string out = engines.config->targets[chosen.target].name;
-  char score[32];
-  std::snprintf(score, sizeof score, " (health %.2f)", survey.described[chosen.index].health_score);
-  out += score;
   out += ", hold " + to_usd_text(funding.hold) + " USD";
   if (call.pinned == chosen.index) out += ", as decided before";
   if (chosen.recovering) out += ", on trial";
   if (!funding.downgraded.empty()) out += "; downgraded " + funding.downgraded;
   if (funding.clamp) out += "; max_tokens set to " + std::to_string(*funding.clamp);
-  std::string then, removed;
-  for (uint32_t i : plan.order)
-    if (i != chosen.index)
-      then +=
-          (then.empty() ? "" : ", ") + engines.config->targets[survey.candidates[i].target].name;
-  for (const Candidate& c : survey.candidates)
-    if (!c.eligible() && !c.downgrade_only)
-      removed +=
-          (removed.empty() ? "" : "; ") + why_not(engines, c, Instant{survey.request.now_ns});
-  if (!then.empty()) out += "; then " + then;
-  if (!removed.empty()) out += "; not " + removed;
+  return out;
+}
+
+Choice choice_of(const Engines& engines, const Call& call, const Survey& survey, const Plan& plan,
+                 Instant now) {
+  Choice out;
+  out.at = now;
+  out.considered.reserve(survey.candidates.size());
+  for (const Candidate& c : survey.candidates) {
+    const RouteTarget& entry = engines.config->routes[call.route].targets[c.index];
+    Considered one{.target = c.target, .removed = c.removed, .key = c.key};
+    one.stand_in = c.downgrade_only;
+    one.trial = c.recovering;
+    one.tier = entry.tier;
+    one.weight = entry.weight;
+    one.health = survey.described[c.index].health_score;
+    one.until = c.until;
+    one.estimated = c.estimated;
+    one.worst_case = c.worst_case;
+    out.considered.push_back(one);
+  }
+  for (size_t i = 0; i < plan.order.size(); ++i)
+    out.considered[plan.order[i]].place = static_cast<uint16_t>(i + 1);
   return out;
 }
 
@@ -104,11 +107,8 @@ std::string describe_wait(const Engines& engines, const Survey& survey, Duration
          engines.config->targets[c.target].name;
 }
 
-std::string describe_exhaustion(const Engines& engines, const Survey& survey, Instant now) {
-  std::string out = "nobody is left";
-  for (const Candidate& c : survey.candidates)
-    if (!c.downgrade_only) out += "; " + why_not(engines, c, now);
-  return out;
+std::string describe_exhaustion() {
+  return "nobody is left";
 }
 
 std::string describe_answer(const Engines& engines, const Call& call, const Answer& answer) {
@@ -140,6 +140,7 @@ AttemptRecord record_of(const Engines& engines, const Attempt& attempt, Instant 
   out.first_token = attempt.stream.first_content;
   out.ended = now;
   out.reused_connection = attempt.reused_connection;
+  out.hedge = attempt.hedge;
   out.status = attempt.outcome.status;
   out.cls = attempt.verdict.cls;
   out.billed = attempt.verdict.billed;

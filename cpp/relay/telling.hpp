@@ -13,13 +13,16 @@ namespace keel::relay {
 
 std::string describe_request(const Engines& engines, const Call& call, Instant now);
 std::string describe_choice(const Engines& engines, const Call& call, const Survey& survey,
-                            const Plan& plan, const Funding& funding);
+                            const Funding& funding);
+// Every target of the route, and who would be tried in which order.
+Choice choice_of(const Engines& engines, const Call& call, const Survey& survey, const Plan& plan,
+                 Instant now);
 std::string describe_attempt(const Engines& engines, const Call& call, Instant now);
 std::string describe_outcome(const Engines& engines, const Attempt& attempt);
 std::string describe_settlement(const AttemptRecord& record);
 std::string describe_move(const Move& move);
 std::string describe_wait(const Engines& engines, const Survey& survey, Duration delay);
-std::string describe_exhaustion(const Engines& engines, const Survey& survey, Instant now);
+std::string describe_exhaustion();
 std::string describe_answer(const Engines& engines, const Call& call, const Answer& answer);
 
 AttemptRecord record_of(const Engines& engines, const Attempt& attempt, Instant now);

@@ -6,7 +6,9 @@
 #include "base/money.hpp"
 #include "base/time.hpp"
 #include "base/vocabulary.hpp"
+#include "relay/choice.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,6 +48,7 @@ struct AttemptRecord {
   std::optional<Instant> first_token;  // of a stream: when its first content came
   Instant ended;
   bool reused_connection = false;
+  bool hedge = false;  // beside one that was late
   int status = 0;
   Class cls = Class::ok;
   Billed billed = Billed::no;
@@ -75,6 +78,9 @@ struct Trace {
   Duration waited;  // for the answer to an equal request, before anything was asked here
   std::vector<TraceLine> lines;
   std::vector<AttemptRecord> attempts;
+  std::vector<Choice> choices;               // what was known whenever a target was to be chosen
+  std::shared_ptr<const TargetNames> names;  // of the targets in them
+  Duration paused;                           // between attempts: backoff, delays, a free target
 
   bool says_why = true;  // has lines; a simulation goes without them
 
@@ -87,12 +93,27 @@ struct Trace {
     else
       lines.push_back({now, stage, std::forward<What>(what)});
   }
+  // What is known of the targets now; the next line says what is made of it.
+  template <typename What>
+  void consider(What&& what) {
+    if (!says_why) return;
+    choices.push_back(what());
+    choices.back().line = lines.size();
+  }
+  void took(TargetIndex target, NanoUsd held) {
+    if (choices.empty()) return;
+    choices.back().taken = target;
+    choices.back().held = held;
+  }
   // One screen of text: every line with its time since the request began.
   std::string explain() const;
   // The same for programs: an object with every line and attempt, times in milliseconds since the
   // request began. Names, numbers and labels as in the request log; no secret.
   std::string to_json() const;
   std::string attempts_json() const;  // its `attempts` alone, an array
+
+ private:
+  std::string summary() const;
 };
 
 }  // namespace keel::relay

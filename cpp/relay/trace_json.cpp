@@ -27,7 +27,9 @@ std::string attempt(const AttemptRecord& record, size_t n, const Trace& trace) {
   out.text("billed", name_of(record.billed));
   record.usage ? out.raw("tokens", tokens(*record.usage)) : out.null("tokens");
   out.number("cost_nano_usd", record.posted.value);
-  return out.flag("estimated", record.estimated).take();
+  out.flag("estimated", record.estimated);
+  if (record.hedge) out.flag("hedge", true);
+  return out.take();
 }
 
 std::string lines_of(const Trace& trace) {
@@ -37,6 +39,15 @@ std::string lines_of(const Trace& trace) {
     JsonObject one;
     one.ms("at_ms", elapsed(trace.began, line.at)).text("stage", name_of(line.stage));
     out += one.text("text", line.text).take();
+  }
+  return out + ']';
+}
+
+std::string choices_of(const Trace& trace) {
+  std::string out = "[";
+  for (const Choice& choice : trace.choices) {
+    if (out.size() > 1) out += ',';
+    out += json_of(choice, *trace.names, trace.began);
   }
   return out + ']';
 }
@@ -60,7 +71,8 @@ std::string Trace::to_json() const {
   allowed ? out.ms("deadline_ms", *allowed) : out.null("deadline_ms");
   out.text_or_null("cache", cache).ms("total_ms", elapsed(began, ended));
   out.ms_between("ttft_ms", began, first_token);
-  out.raw("lines", lines_of(*this));
+  out.ms("waited_ms", waited).ms("paused_ms", paused);
+  out.raw("lines", lines_of(*this)).raw("choices", choices_of(*this));
   return out.raw("attempts", attempts_json()).take();
 }
 

@@ -78,7 +78,10 @@ std::string retry_after_text(Duration delay) {
 
 Duration overhead_of(const relay::Trace& trace, Instant came, Instant now) {
   if (trace.attempts.empty()) return elapsed(came, now) - trace.waited;
-  return elapsed(came, trace.attempts.front().started) - trace.waited +
+  Instant first = trace.attempts.front().started;  // settled first; a hedge may have begun later
+  for (const relay::AttemptRecord& attempt : trace.attempts)
+    first = std::min(first, attempt.started);
+  return elapsed(came, first) - trace.waited +
          elapsed(trace.attempts.back().ended, now);
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr Duration kLongestGap = seconds(132);
 constexpr Duration kLongestServerDelay = minutes(10);
+constexpr Duration kHedgesWindow = minutes(1);
 
 // The delay a provider stated, as the checker knows it from the fault, not from the relay.
 bool states_a_delay(Fault fault) {
@@ -36,6 +37,7 @@ void Checker::attach(const Simulator& simulator, const relay::Config& config) {
   trials_.resize(config.targets.size());
   for (const relay::RouteConfig& route : config_->routes) {
     routes_.push_back({{}, {}, route.retry.extra_sends});
+    hedges_.push_back({{}, {}, {route.hedge ? route.hedge->share : 0, 0, kHedgesWindow}});
     for (const relay::RouteTarget& entry : route.targets)  // the first route that names it
       if (targets_[entry.target].settings.floor < 0)
         targets_[entry.target].settings = route.retry.retry_budget;
@@ -90,13 +92,19 @@ void Checker::send(const relay::Send& send, const Exchange& exchange, Instant no
   }
   check_stream(streams_.sent(send, exchange, config_->routes[call.route].stream), send.call, now);
   check_send(send, call, now);
-  check_wait(send, call, now);
+  if (call.in_flight > 0)
+    check_hedge(send, call, now);
+  else
+    check_wait(send, call, now);
   check_load(send, call, now);
   check_key(send, now);
   ++call.tries;
+  ++call.in_flight;
   call.tried.insert(send.target);
-  call.last_target = send.target;
-  call.last_key = send.key;
+  if (call.in_flight == 1) {
+    call.last_target = send.target;
+    call.last_key = send.key;
+  }
   Ask ask{send.call, send.target, send.key, exchange, send.max_output_tokens.has_value()};
   const auto& breaker = simulator_->relay().engines().targets[send.target].breaker;
   if (breaker.state() == engine::Breaker::State::half_open) {
@@ -148,6 +156,27 @@ void Checker::check_wait(const relay::Send& send, const Watched& call, Instant n
         [&] { return "a wait ended before the server's delay; " + story_of(send.call); }, now);
 }
 
+// One at most, beside a first attempt that has left and said nothing, elsewhere, within the share.
+void Checker::check_hedge(const relay::Send& send, Watched& call, Instant now) {
+  const relay::RouteConfig& route = config_->routes[call.route];
+  check(route.hedge.has_value(), "R1", "a second attempt at a time, and the route has no hedges",
+        now);
+  check(
+      call.in_flight == 1 && call.tries == 1 && call.hedges++ == 0, "R1",
+      [&] { return "more than one hedge, or not of a first attempt; " + story_of(send.call); },
+      now);
+  check(call.sends == 1, "R1", "a hedge of what has not left", now);
+  check(!call.request.facts.side_effects, "R2", "a hedge of a request with side effects", now);
+  check(call.last_target != send.target, "R1", "a hedge at the very target that is late", now);
+  check(!streams_.has_content(send.call), "R2", "a hedge of a stream that has content", now);
+  Load& load = hedges_[call.route];
+  load.forget(now);
+  load.extras.push_back(now);
+  check(
+      !load.overdrawn(), "R4",
+      [&] { return "the share of hedges of route " + route.name + " is overdrawn"; }, now);
+}
+
 void Checker::check_load(const relay::Send& send, Watched& call, Instant now) {
   Load& target = targets_[send.target];
   target.forget(now);
@@ -162,7 +191,10 @@ void Checker::check_load(const relay::Send& send, Watched& call, Instant now) {
   }
   Load& route = routes_[call.route];
   route.forget(now);
-  if (call.tries == 0) return route.requests.push_back(now);
+  if (call.tries == 0) {
+    if (send.call < relay::kOwnCalls) hedges_[call.route].requests.push_back(now);
+    return route.requests.push_back(now);
+  }
   const bool elsewhere = call.last_target != send.target;
   const bool nothing_left =
       call.last_fault == Fault::refused || call.last_fault == Fault::connect_hangs;
@@ -218,6 +250,7 @@ void Checker::finished(AttemptId attempt, const Exchange& exchange, const Body& 
   forget(ask);
   auto call = calls_.find(ask.call);
   if (call == calls_.end()) return;
+  --call->second.in_flight;
   ask.exchange = exchange;
   if (call->second.request.facts.stream)
     return end_of_stream(attempt, ask, call->second, false, now);
@@ -234,6 +267,9 @@ void Checker::learn(const Ask& ask, Watched& call, Instant now) {
   const KeyIndex key = ask.key.value_or(0);
   call.last_fault = fault;
   call.last_ended = now;
+  call.last_target = ask.target;
+  call.last_key = ask.key;
+  if (call.in_flight > 0 && (answers(fault) || ends_the_request(fault))) call.decided = now;
   call.server_delay.reset();
   call.billed_maybe |= ask.sent && (ask.exchange.stream || !never_billed(fault));
   rule_out_where_fault_says(fault, ask, call);
@@ -288,8 +324,16 @@ void Checker::aborted(AttemptId attempt, Instant now) {
   forget(ask);
   auto call = calls_.find(ask.call);
   if (call == calls_.end()) return;
+  --call->second.in_flight;
+  if (call->second.decided == now) {  // the other one is heard
+    call->second.billed_maybe |= ask.sent;
+    return streams_.lost(attempt);
+  }
   if (ask.sent && call->second.request.facts.stream)
     return end_of_stream(attempt, ask, call->second, true, now);
+  streams_.lost(attempt);
+  call->second.last_target = ask.target;
+  call->second.last_key = ask.key;
   call->second.last_ended = now;
   call->second.last_fault = ask.sent ? Fault::silence : Fault::connect_hangs;
   call->second.server_delay.reset();

@@ -95,6 +95,9 @@ class Checker {
     NanoUsd true_bill;
     bool billed_maybe = false;
     bool left = false;  // its caller
+    int in_flight = 0;  // attempts
+    int hedges = 0;
+    Instant decided = Instant::never();  // between two that race
   };
   // Requests and extras with their exact times: the sliding window as it is, not in buckets.
   struct Load {
@@ -120,6 +123,7 @@ class Checker {
   void check_send(const relay::Send& send, Watched& call, Instant now);
   void check_wait(const relay::Send& send, const Watched& call, Instant now);
   void check_load(const relay::Send& send, Watched& call, Instant now);
+  void check_hedge(const relay::Send& send, Watched& call, Instant now);
   void check_key(const relay::Send& send, Instant now);
   void check_downgrade(const relay::Send& send, const relay::Call& call, Instant now);
   void check_tiers(const relay::Call& call, Instant now);
@@ -149,6 +153,7 @@ class Checker {
   CacheBooks cache_;
   StreamBooks streams_;
   std::vector<Load> routes_;
+  std::vector<Load> hedges_;  // of routes
   std::set<std::pair<ProviderIndex, KeyIndex>> dead_keys_;
   std::map<std::tuple<ProviderIndex, KeyIndex, uint32_t>, Instant> cooling_until_;
   std::unordered_map<ProbeId, relay::Probe> probes_;

@@ -19,8 +19,11 @@ void Checker::check_stream(const StreamBooks::Wrong& wrong, CallId call, Instant
 
 void Checker::told(AttemptId attempt, const StreamEvent& event, Instant now) {
   auto found = asks_.find(attempt);
-  check_stream(streams_.told(attempt, event, now), found == asks_.end() ? 0 : found->second.call,
-               now);
+  const CallId call = found == asks_.end() ? 0 : found->second.call;
+  check_stream(streams_.told(attempt, event, now), call, now);
+  auto watched = calls_.find(call);
+  if (watched != calls_.end() && watched->second.in_flight > 1 && streams_.speaks(attempt))
+    watched->second.decided = now;
 }
 
 void Checker::delivered(const relay::Deliver& piece, Instant now) {

@@ -95,6 +95,8 @@ relay::RouteConfig random_route(Random& random, int number, size_t targets) {
   route.fallback_on_content_policy = random.chance(1, 4);
   route.retry.retry_budget.floor = up_to(random, 10);
   route.retry.extra_sends.floor = up_to(random, 10);
+  if (random.chance(1, 3))
+    route.hedge = relay::HedgeConfig{0.5 + 0.49 * random.unit(), 0.02 + 0.4 * random.unit()};
   route.stream = random_streaming(random);
   return route;
 }

@@ -1,6 +1,7 @@
 #include "sim/stream_books.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace keel::sim {
 
@@ -48,13 +49,17 @@ Wrong StreamBooks::sent(const relay::Send& send, const Exchange& exchange,
     return send.stream ? Wrong{"S1", "a stream for a call that wants none"} : Wrong{};
   if (!send.stream) return {"S1", "a plain reply is asked for, and a stream wanted"};
   Hearing& hearing = found->second;
-  if (hearing.speech.attempt != 0 && !hearing.content) ++counts_.moved;
-  attempts_.erase(hearing.speech.attempt);
+  const bool beside = in_flight(hearing.speech);
+  if (beside && (in_flight(hearing.rival) || hearing.content))
+    return {"S1", "a hedge where there is one, or content"};
+  if (hearing.speech.attempt != 0 && !beside && !hearing.content) ++counts_.moved;
+  counts_.hedged += beside ? 1 : 0;
   attempts_.emplace(send.attempt, send.call);
   touched_.push_back(send.call);
-  hearing.speech = {};
-  Speech& speech = hearing.speech;
+  Speech& speech = beside ? hearing.rival : hearing.speech;
+  speech = {};
   speech.attempt = send.attempt;
+  speech.hedge = beside;
   speech.plan = exchange.stream;
   speech.resumes = hearing.content;
   speech.continues = hearing.content && !exchange.begun.empty() && !exchange.echoes;
@@ -77,7 +82,8 @@ Wrong StreamBooks::sent(const relay::Send& send, const Exchange& exchange,
 Wrong StreamBooks::told(AttemptId attempt, const StreamEvent& event, Instant now) {
   auto owner = attempts_.find(attempt);
   if (owner == attempts_.end()) return {};
-  Speech& speech = calls_.at(owner->second).speech;
+  Hearing& hearing = calls_.at(owner->second);
+  Speech& speech = hearing.rival.attempt == attempt ? hearing.rival : hearing.speech;
   touched_.push_back(owner->second);
   if (speech.told >= speech.plan->frames.size())
     return {"S1", "more events were read than the provider sent"};
@@ -93,7 +99,31 @@ Wrong StreamBooks::told(AttemptId attempt, const StreamEvent& event, Instant now
   if (frame.kind == Kind::finish) speech.finished.insert(frame.finishes);
   if (event.kind != frame.kind || event.bytes != bytes)
     return {"S1", "read " + shown(event.bytes) + " where the provider sent " + shown(bytes)};
+  if (in_flight(hearing.rival) && (speech.contents > 0 || !speech.finished.empty())) {
+    counts_.overtaken += speech.hedge ? 1 : 0;
+    turn_to(hearing, attempt);  // the first with content is heard
+  }
   return {};
+}
+
+void StreamBooks::turn_to(Hearing& hearing, AttemptId attempt) {
+  if (hearing.rival.attempt == attempt) std::swap(hearing.speech, hearing.rival);
+}
+
+bool StreamBooks::speaks(AttemptId attempt) const {
+  auto owner = attempts_.find(attempt);
+  if (owner == attempts_.end()) return false;
+  const Speech& speech = calls_.at(owner->second).speech;
+  return speech.attempt == attempt && (speech.contents > 0 || !speech.finished.empty());
+}
+
+void StreamBooks::lost(AttemptId attempt) {
+  auto owner = attempts_.find(attempt);
+  if (owner == attempts_.end()) return;
+  Hearing& hearing = calls_.at(owner->second);
+  attempts_.erase(owner);
+  if (in_flight(hearing.rival)) std::swap(hearing.speech, hearing.rival);
+  if (hearing.rival.attempt == attempt) hearing.rival = {};
 }
 
 // Every choice that spoke has ended, and they are all; or the framing says so: nobody can tell a
@@ -141,7 +171,9 @@ void StreamBooks::full(CallId call, bool is_full) {
 
 void StreamBooks::paused(AttemptId attempt, bool is_paused) {
   auto owner = attempts_.find(attempt);
-  if (owner != attempts_.end()) calls_.at(owner->second).speech.paused = is_paused;
+  if (owner == attempts_.end()) return;
+  Hearing& hearing = calls_.at(owner->second);
+  (hearing.rival.attempt == attempt ? hearing.rival : hearing.speech).paused = is_paused;
 }
 
 Wrong StreamBooks::after_event() {
@@ -149,11 +181,12 @@ Wrong StreamBooks::after_event() {
   for (CallId call : touched_) {
     auto found = calls_.find(call);
     if (found == calls_.end()) continue;
-    Speech& speech = found->second.speech;
-    speech.told_now = false;
-    if (attempts_.count(speech.attempt) && speech.paused != found->second.full)
-      wrong = {"S1", found->second.full ? "the reader is full and its provider is not held"
-                                        : "the reader has room and its provider is held"};
+    for (Speech* speech : {&found->second.speech, &found->second.rival}) {
+      speech->told_now = false;
+      if (in_flight(*speech) && speech->paused != found->second.full)
+        wrong = {"S1", found->second.full ? "the reader is full and its provider is not held"
+                                          : "the reader has room and its provider is held"};
+    }
   }
   touched_.clear();
   return wrong;
@@ -164,8 +197,19 @@ Fault StreamBooks::ended(AttemptId attempt, const Exchange& exchange, bool given
   auto owner = attempts_.find(attempt);
   if (owner == attempts_.end()) return exchange.fault;
   Hearing& hearing = calls_.at(owner->second);
-  const Speech& speech = hearing.speech;
   attempts_.erase(owner);
+  turn_to(hearing, attempt);
+  const Fault fault = end_of(hearing, exchange, given_up, in_time, wrong);
+  if (in_flight(hearing.rival)) {  // it goes on alone
+    hearing.speech = std::move(hearing.rival);
+    hearing.rival = {};
+  }
+  return fault;
+}
+
+Fault StreamBooks::end_of(const Hearing& hearing, const Exchange& exchange, bool given_up,
+                          bool in_time, Wrong& wrong) {
+  const Speech& speech = hearing.speech;
   if (!speech.plan) return given_up ? Fault::silence : exchange.fault;
   if (complete(speech) && covers(hearing)) return exchange.fault;
   if (speech.last == Kind::error && speech.told > 0) return fault_of(speech.plan->error);
@@ -189,6 +233,7 @@ Wrong StreamBooks::answered(CallId call, const relay::Answer& answer) {
   Hearing hearing = std::move(found->second);
   calls_.erase(found);
   attempts_.erase(hearing.speech.attempt);
+  attempts_.erase(hearing.rival.attempt);
   using relay::AnswerKind;
   const bool ok = answer.kind == AnswerKind::ok;
   const bool begun = hearing.content || !hearing.finished.empty();

@@ -30,6 +30,8 @@ class StreamBooks {
     uint64_t replayed = 0;     // ... with the help of a replay
     uint64_t continued = 0;    // ... of a continuation
     uint64_t moved = 0;        // failovers before content, unseen by the caller
+    uint64_t hedged = 0;       // asked of another target as well
+    uint64_t overtaken = 0;    // ... which had content first
     uint64_t interrupted = 0;  // typed errors after content
     uint64_t left = 0;         // callers gone after content
     uint64_t late = 0;         // deadlines after content
@@ -46,6 +48,10 @@ class StreamBooks {
   Wrong delivered(const relay::Deliver& piece, Instant now);
   void full(CallId call, bool is_full);
   void paused(AttemptId attempt, bool is_paused);
+  // This attempt has content, and its call no other one that has.
+  bool speaks(AttemptId attempt) const;
+  // Nobody hears this one any more: another of its call has content, or it never left.
+  void lost(AttemptId attempt);
   // What the attempt's end was, in truth. `given_up`: the relay aborted it. `in_time`: its caller's
   // deadline had not come, nor had the caller left.
   Fault ended(AttemptId attempt, const Exchange& exchange, bool given_up, bool in_time,
@@ -61,7 +67,7 @@ class StreamBooks {
   const Counts& counts() const { return counts_; }
 
  private:
-  struct Speech {  // the attempt that speaks now
+  struct Speech {  // an attempt
     AttemptId attempt = 0;
     std::shared_ptr<const StreamPlan> plan;  // none: no stream came of it
     std::vector<Said> said;                  // up to now, with what it was given to go on with
@@ -76,6 +82,7 @@ class StreamBooks {
     bool continues = false;
     bool paused = false;
     bool told_now = false;  // in this very event
+    bool hedge = false;     // sent beside another
     Instant first_event, first_content;
   };
   struct Hearing {  // one call
@@ -86,7 +93,8 @@ class StreamBooks {
     std::vector<Said> heard;
     std::set<int> finished;
     std::string id, model, bytes;
-    Speech speech;
+    Speech speech;  // that is heard, or will be
+    Speech rival;   // ... beside it, until one has content
     bool head = false;
     bool content = false;
     bool done = false;
@@ -96,6 +104,10 @@ class StreamBooks {
     size_t while_full = 0;  // bytes
   };
 
+  static void turn_to(Hearing& hearing, AttemptId attempt);
+  bool in_flight(const Speech& speech) const { return attempts_.count(speech.attempt) > 0; }
+  Fault end_of(const Hearing& hearing, const Exchange& exchange, bool given_up, bool in_time,
+               Wrong& wrong);
   static bool complete(const Speech& speech);
   static bool covers(const Hearing& hearing);
   static bool differs(const Hearing& hearing);

@@ -63,10 +63,17 @@ class Trace(NamedTuple):
     lines: tuple[TraceLine, ...]
     attempts: tuple[Attempt, ...]
     text: str
+    json: str
 
     def explain(self) -> str:
-        """One screen of text: every decision with its time since the request began."""
+        """One screen of text: every decision with its time since the request began, and below each
+        choice every candidate with what spoke for it or removed it."""
         return self.text
+
+    def to_json(self) -> str:
+        """The same for programs: an object with `lines`, `choices` and `attempts`, times in
+        milliseconds, money in nano-USD."""
+        return self.json
 
 
 def trace_of(core: _core.Trace | None) -> Trace | None:
@@ -82,6 +89,7 @@ def trace_of(core: _core.Trace | None) -> Trace | None:
         lines=tuple(TraceLine(ns / 1e9, stage, text) for ns, stage, text in core.lines),
         attempts=tuple(_attempt_of(attempt, core.began_ns) for attempt in core.attempts),
         text=core.explain(),
+        json=core.to_json(),
     )
 
 

@@ -353,6 +353,16 @@ TEST(ConfigProblems, RouteCaches) {
             "such as 500ms, 2s, 5m, 1h or 1d (a bare number is seconds)\n");
 }
 
+TEST(ConfigProblems, Hedges) {
+  EXPECT_EQ(problems(with("  r: {targets: [a/m], hedge: {}}\n")), "");
+  EXPECT_EQ(problems(with("  r: {targets: [a/m], hedge: null}\n")), "");
+  EXPECT_EQ(problems(with("  r: {targets: [a/m], hedge: {after: 1s, share: 2}}\n")),
+            "keel.yaml:7: routes.r.hedge.after: found \"1s\", wanted p50 to p99\n"
+            "keel.yaml:7: routes.r.hedge.share: found \"2\", wanted a number from 0.0001 to 1\n");
+  EXPECT_EQ(problems(with("  r: {targets: [a/m], hedge: p95}\n")),
+            "keel.yaml:7: routes.r.hedge: found \"p95\", wanted a mapping\n");
+}
+
 TEST(ConfigProblems, RoutesInACircle) {
   EXPECT_EQ(problems(with("  x: {targets: [a/m], on_exhausted: {route: y}}\n"
                           "  y: {targets: [a/m], on_exhausted: {route: x}}\n"

@@ -148,6 +148,10 @@ TEST(OurForm, ReadsEveryKnob) {
   EXPECT_TRUE(route.cache->ttl.allow_text);
   EXPECT_EQ(route.cache->stale_if_error, hours(1));
   EXPECT_EQ(route.cache->stale_while_revalidate, milliseconds(500));
+  ASSERT_TRUE(route.hedge);
+  EXPECT_EQ(route.hedge->after, 0.99);
+  EXPECT_EQ(route.hedge->share, 0.1);
+  EXPECT_FALSE(config.routes[1].hedge);
   EXPECT_EQ(config.routes[1].retry.max_attempts, 6);
   EXPECT_EQ(config.routes[1].on_exhausted, OnExhausted::wait);
   EXPECT_EQ(config.routes[1].exhausted_wait, seconds(2));

@@ -36,6 +36,8 @@ constexpr std::pair<const char*, uint64_t Counts::*> kStreamCounts[] = {
     {"... by a replay", &Counts::replayed},
     {"... by a continuation", &Counts::continued},
     {"failovers before content", &Counts::moved},
+    {"hedged", &Counts::hedged},
+    {"... and overtaken", &Counts::overtaken},
     {"replays that differed", &Counts::diverged},
     {"interrupted after content", &Counts::interrupted},
     {"left after content", &Counts::left},
