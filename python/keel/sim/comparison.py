@@ -36,8 +36,8 @@ def _seconds(value: float) -> str:
 # What is shown of a measure: its words, how it reads, and how a difference of it reads.
 _SHOWN: dict[str, tuple[str, Callable[[float], str], Callable[[float], str]]] = {
     "availability": ("answered", share, _points),
-    "latency_p50": ("answer took, p50", duration, _seconds),
-    "latency_p99": ("answer took, p99", duration, _seconds),
+    "latency_p50": ("answer, p50", duration, _seconds),
+    "latency_p99": ("answer, p99", duration, _seconds),
     "first_token_p50": ("first token, p50", duration, _seconds),
     "sends_per_request": ("sends per request", _sends, _sends),
     "failovers": ("failovers", _count, _count),
