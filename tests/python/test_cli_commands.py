@@ -43,7 +43,7 @@ def test_without_a_command_help_goes_to_standard_error():
 def test_help_names_every_command():
     done = keel("--help")
     assert done.returncode == 0
-    for command in ("check", "config", "drill", "mock", "prices", "serve", "top"):
+    for command in ("check", "config", "drill", "mock", "prices", "serve", "simulate", "top"):
         assert command in done.stdout
 
 

@@ -37,7 +37,9 @@ def blocks() -> list[Block]:
 
 
 def without_numbers(text: str) -> str:
-    return re.sub(r"[0-9]+", "0", re.sub(r"^request [0-9a-f]+", "request", text, flags=re.M))
+    """Nor their digits' number, and so neither a column's width."""
+    text = re.sub(r"^request [0-9a-f]+", "request", text, flags=re.M)
+    return re.sub(r" +", " ", re.sub(r"[0-9][0-9,]*", "0", text))
 
 
 def run(block: Block, folder: Path) -> str:

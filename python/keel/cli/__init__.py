@@ -17,6 +17,7 @@ _COMMANDS = {
     "drill": "rehearse an outage: the article's night in about a minute",
     "mock": "run a fake provider to test against",
     "prices": "list and search known models and prices, or import LiteLLM's table",
+    "simulate": "run a configuration through a night, in virtual time",
     "serve": "run the gateway: an OpenAI-compatible server over a configuration",
     "top": "watch a running gateway: targets, routes, money",
 }

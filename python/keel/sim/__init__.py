@@ -15,6 +15,7 @@ matplotlib are imported where they are asked for (`keel-relay[sim]`, `keel-relay
 
 from keel.sim import traffic
 from keel.sim.estimates import Difference, Estimate
+from keel.sim.plots import plot
 from keel.sim.runs import Run, Runs
 from keel.sim.scenario import (
     Brownout,
@@ -54,5 +55,6 @@ __all__ = [
     "Target",
     "Told",
     "Traffic",
+    "plot",
     "traffic",
 ]

@@ -12,6 +12,10 @@ _TIMES = {"from", "to", "at", "by", "connect", "ttft_p50", "error_latency", "tim
 _TIMES |= {"mean_between", "mean_length", "duration", "period", "peak_at", "think"}
 
 
+class Text(str):
+    """A document itself, where a plain string would be its file's name."""
+
+
 def seconds(value: float) -> str:
     """`0.4s`, `-2s`: to the nanosecond, and never as 4e-1."""
     if value != value or value in (float("inf"), float("-inf")):

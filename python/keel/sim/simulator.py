@@ -10,7 +10,7 @@ from typing import Any
 
 from keel import _core, config
 from keel.errors import ConfigError, Problem, problems_of
-from keel.sim.document import text_of
+from keel.sim.document import Text, text_of
 from keel.sim.runs import Run, Runs
 from keel.sim.scenario import (
     Clients,
@@ -193,6 +193,8 @@ def _scenario_text(
         return (text_of(said) if said else ""), "<scenario>", False
     if isinstance(given, Mapping):
         return text_of(given), "<scenario>", False
+    if isinstance(given, Text):
+        return given, "<scenario>", True
     return config.read_text(given), os.fspath(given), True
 
 

@@ -19,9 +19,9 @@ def share(value: float | None) -> str:
     return text.replace("%", " %")
 
 
-def dollars(amount: Decimal | float) -> str:
+def dollars(amount: Decimal | float, digits: int = 4) -> str:
     """`$12.3456`."""
-    return f"-${-amount:,.4f}" if amount < 0 else f"${amount:,.4f}"
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
 
 
 def duration(seconds: float) -> str:
