@@ -49,7 +49,7 @@ _SHOWN: dict[str, tuple[str, Callable[[float], str], Callable[[float], str]]] = 
 }
 _ALWAYS = {"availability", "latency_p50", "latency_p99", "sends_per_request", "cost"}
 SAME = "the same in every seed"
-NOT_SHOWN = "not shown: holds 0"
+NOT_SHOWN = "may be none"
 
 
 def seeds_text(runs: Runs) -> str:
