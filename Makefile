@@ -32,7 +32,7 @@ SINCE ?= $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q
 TIDY_FILES = $(filter-out cpp/binding/%,$(filter cpp/%.cpp plugins/%.cpp, \
   $(if $(SINCE),$(shell git diff --name-only --diff-filter=d $(SINCE)),$(CPP_FILES))))
 
-.PHONY: test drill build setup lint format asan tsan fuzz simulate-night prove bench clean
+.PHONY: test drill build setup lint format asan tsan fuzz simulate-night uptime prove bench clean
 
 test: build
 	cmake --build $(TREE)
@@ -145,6 +145,11 @@ simulate-night: build
 	@for kind in $(KIND); do \
 	  $(TREE)/tests/nights/nights $$kind --first $(SEED) --seconds $(SECONDS_EACH) || exit 1; \
 	done
+
+# The article's uptime table and its month, simulated.
+uptime: build
+	$(VENV)/bin/python tests/nights/uptime.py
+	$(VENV)/bin/python tests/nights/uptime.py --month
 
 # Plants every fault of tests/faults, one at a time, and hunts it; FAULTS="name name": those only.
 prove: build
