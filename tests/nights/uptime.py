@@ -76,9 +76,7 @@ def percent(value: float, half_width: float | None) -> str:
 
 def table(seeds: int, rate: float) -> None:
     asked = traffic.poisson(rate=rate, duration=MONTH_S, tokens_out=200)
-    print(
-        f"answered of all requests, {seeds} months each at {rate} requests/s; mean and 95 % interval"
-    )
+    print(f"answered of all, {seeds} months each at {rate} requests/s; mean and 95 % interval")
     print(
         "| each provider's uptime | alone | two, independent | two, a third of the outages shared |"
         " three, independent |"
