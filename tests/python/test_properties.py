@@ -286,8 +286,8 @@ class Writer:
 def same(one: str, other: str) -> bool:
     """Whether the cache gives one's reply to the other."""
     cache = _core.ResponseCache(max_bytes=1 << 20, max_entry_bytes=1 << 20)
-    assert cache.put(one.encode(), b"{}", "", 10**9, 0)
-    return cache.find(other.encode(), "", 10**9, 0) is not None
+    assert cache.put(one.encode(), b"{}", "", "", 10**9, 0, 0)
+    return cache.find(other.encode(), "", 10**9, 0, 0) is not None
 
 
 N = Number
@@ -481,11 +481,11 @@ def test_any_two_are_the_same_exactly_when_the_oracle_says_so():
     cache = _core.ResponseCache(max_bytes=1 << 26, max_entry_bytes=1 << 20)
     first = {}
     for number, (means, text) in enumerate(known):
-        found = cache.find(text.encode(), "", 10**9, 0)
+        found = cache.find(text.encode(), "", 10**9, 0, 0)
         assert (found is not None) == (means in first), text
         if found is None:
             first[means] = number
-            assert cache.put(text.encode(), str(number).encode(), "", 10**9, 0)
+            assert cache.put(text.encode(), str(number).encode(), "", "", 10**9, 0, 0)
         else:
             assert int(found[0]) == first[means]
             agreed += 1
