@@ -32,7 +32,8 @@ SINCE ?= $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q
 TIDY_FILES = $(filter-out cpp/binding/%,$(filter cpp/%.cpp plugins/%.cpp, \
   $(if $(SINCE),$(shell git diff --name-only --diff-filter=d $(SINCE)),$(CPP_FILES))))
 
-.PHONY: test drill build setup lint format asan tsan fuzz simulate-night uptime prove bench clean
+.PHONY: test drill build setup lint format asan tsan fuzz simulate-night overspend uptime prove \
+  bench clean
 
 test: build
 	cmake --build $(TREE)
@@ -154,6 +155,14 @@ uptime: build
 # Plants every fault of tests/faults, one at a time, and hunts it; FAULTS="name name": those only.
 prove: build
 	$(VENV)/bin/python tests/faults/prove.py $(FAULTS)
+
+# Eight relays on a partitioned store spend nothing twice, over FLEET_REQUESTS requests.
+FLEET_REQUESTS ?= 10000000
+FLEET_SEED ?= 1
+overspend: build
+	cmake --build $(TREE) --target test_sim
+	KEEL_FLEET_REQUESTS=$(FLEET_REQUESTS) KEEL_FIRST_SEED=$(FLEET_SEED) \
+	  $(TREE)/tests/cpp/test_sim --gtest_filter=Fleet.SpendsNothingTwiceOnAPartitionedStore
 
 # BENCH_QUICK=1: a short look at the hop.
 bench: build build/.bench-packages

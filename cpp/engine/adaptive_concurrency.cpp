@@ -23,7 +23,6 @@ AdaptiveConcurrency::Lease AdaptiveConcurrency::enter(Instant until, Instant now
 void AdaptiveConcurrency::throttled(Lease lease, Instant now) {
   if (lease.id <= before_cut_) return;
   const int64_t was = limit().value_or(places_.in_flight(now));
-  if (!limit()) bore_ = was;
   cut_at_ = now;
   places_.retune(std::max<int64_t>(was * 7 / 10, 1));
   before_cut_ = places_.newest();
@@ -35,7 +34,7 @@ void AdaptiveConcurrency::succeeded(Lease lease, Instant now) {
   const int64_t wide = places_.limit();
   if (wide == Concurrency::kUnlimited || lease.id <= before_cut_) return;
   const bool quiet = elapsed(cut_at_, now) >= kQuiet;
-  if (quiet && used_ && wide < bore_) return places_.retune(wide + 1);
+  if (quiet && used_) return places_.retune(wide + 1);
   if (++successes_ < wide) return;
   if (used_) places_.retune(wide + 1);
   successes_ = 0;

@@ -8,8 +8,8 @@
 // achieve says nothing of the limit that came after. A window of which never half was used proves
 // nothing either: else a quiet hour would raise the limit beyond all use.
 //
-// Ten seconds without a refusal, and every success is one more until it bears what it bore: what
-// was cut to one place in an incident would otherwise take minutes to come back after it.
+// Ten seconds without a refusal, and every success is one more: what was cut to one place in an
+// incident would otherwise take minutes to come back after it.
 
 #include "engine/concurrency.hpp"
 
@@ -36,7 +36,6 @@ class AdaptiveConcurrency {
  private:
   Concurrency places_;
   Instant cut_at_;
-  int64_t bore_ = 0;         // in flight when it first was too much
   uint64_t before_cut_ = 0;  // the newest place when the limit was cut last
   int64_t successes_ = 0;    // of the window
   bool used_ = false;        // at least half of it at once

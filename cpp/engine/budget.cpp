@@ -69,16 +69,12 @@ int64_t window_end_unix_ns(BudgetWindow window, int64_t unix_ns) {
   return detail::clamp_to_i64(end);
 }
 
-namespace {
-
 void validate(const AccountSettings& settings) {
   if (settings.limit >= NanoUsd{0} && settings.limit <= Budget::kLimitMax) return;
   throw std::invalid_argument("budget '" + settings.name + "': limit is " +
                               to_usd_text(settings.limit) + " USD, wanted 0 to " +
                               to_usd_text(Budget::kLimitMax) + " USD");
 }
-
-}  // namespace
 
 AccountIndex Budget::open_account(AccountSettings settings) {
   validate(settings);
@@ -92,7 +88,7 @@ AccountIndex Budget::open_account(AccountSettings settings) {
 
 AccountIndex Budget::add_account(AccountSettings settings) {
   validate(settings);
-  accounts_.push_back({std::move(settings), {}, {}});
+  accounts_.push_back({std::move(settings), {}, {}, false});
   return static_cast<AccountIndex>(accounts_.size() - 1);
 }
 
@@ -103,14 +99,25 @@ int64_t Budget::number_in(const Account& account, int64_t unix_ns) {
 
 Budget::Window& Budget::open_window(Account& account, int64_t number) {
   if (account.windows.empty() || account.windows.back().number != number) {
-    std::erase_if(account.windows, [](const Window& window) { return window.open == 0; });
-    account.windows.push_back({number, {}, 0});
+    // Of a shared account the last one is kept: what was leased for it is still to be given back.
+    const int64_t kept =
+        account.shared && !account.windows.empty() ? account.windows.back().number : number;
+    std::erase_if(account.windows,
+                  [&](const Window& window) { return window.open == 0 && window.number != kept; });
+    account.windows.push_back({number, {}, 0, {}});
   }
   return account.windows.back();
 }
 
 NanoUsd Budget::left(AccountIndex account, int64_t unix_ns) const {
-  return std::max(accounts_[account].settings.limit - committed(account, unix_ns), NanoUsd{0});
+  NanoUsd free = accounts_[account].settings.limit - committed(account, unix_ns);
+  if (accounts_[account].shared) {
+    const Totals here = totals(account, unix_ns);
+    const Window* window = newest(account, unix_ns);
+    const NanoUsd leased = window ? window->leased.amount : NanoUsd{0};
+    free = std::min(free, leased - here.posted - here.overrun - here.held);
+  }
+  return std::max(free, NanoUsd{0});
 }
 
 NanoUsd Budget::room(const std::vector<AccountIndex>& accounts, int64_t unix_ns) const {
@@ -203,23 +210,53 @@ NanoUsd Budget::amount(HoldId hold) const {
   return found == holds_.end() ? NanoUsd{0} : found->second.amount;
 }
 
-Budget::Totals Budget::totals(AccountIndex index, int64_t unix_ns) const {
+const Budget::Window* Budget::newest(AccountIndex index, int64_t unix_ns) const {
   const Account& account = accounts_[index];
-  bool known =
+  const bool known =
       !account.windows.empty() && account.windows.back().number == number_in(account, unix_ns);
-  return known ? account.windows.back().totals : Totals{};
+  return known ? &account.windows.back() : nullptr;
+}
+
+Budget::Totals Budget::totals(AccountIndex account, int64_t unix_ns) const {
+  const Window* window = newest(account, unix_ns);
+  return window ? window->totals : Totals{};
+}
+
+Budget::Totals Budget::totals_in(AccountIndex account, int64_t number) const {
+  for (const Window& window : accounts_[account].windows)
+    if (window.number == number) return window.totals;
+  return {};
+}
+
+int64_t Budget::window_now(AccountIndex account, int64_t unix_ns) const {
+  return number_in(accounts_[account], unix_ns);
+}
+
+void Budget::lease(AccountIndex index, int64_t number, const Leased& leased) {
+  Account& account = accounts_[index];
+  if (account.windows.empty() || account.windows.back().number < number)
+    open_window(account, number);
+  for (Window& window : account.windows)
+    if (window.number == number) window.leased = leased;
 }
 
 NanoUsd Budget::committed(AccountIndex account, int64_t unix_ns) const {
-  const Totals now = totals(account, unix_ns);
-  return now.posted + now.overrun + now.held;
+  const Window* window = newest(account, unix_ns);
+  if (!window) return {};
+  const Totals& now = window->totals;
+  return now.posted + now.overrun + now.held + window->leased.elsewhere;
+}
+
+NanoUsd Budget::spent(AccountIndex account, int64_t unix_ns) const {
+  const Window* window = newest(account, unix_ns);
+  if (!window) return {};
+  return window->totals.posted + window->totals.overrun + window->leased.spent_elsewhere;
 }
 
 double Budget::spent_share(AccountIndex account, int64_t unix_ns) const {
   NanoUsd limit = accounts_[account].settings.limit;
   if (limit.value <= 0) return 1;
-  Totals now = totals(account, unix_ns);
-  return static_cast<double>((now.posted + now.overrun).value) / static_cast<double>(limit.value);
+  return static_cast<double>(spent(account, unix_ns).value) / static_cast<double>(limit.value);
 }
 
 Budget::Hold* Budget::find(HoldId id) {
@@ -263,7 +300,9 @@ void Budget::resolve(Hold& hold, HoldState state, NanoUsd actual, const Usage& u
     totals.overrun += actual - within;
     add(totals.used, used);
     if (state == HoldState::assumed) totals.assumed += within;
-    if (first && --window->open == 0 && window + 1 != windows.end()) windows.erase(window);
+    if (first && --window->open == 0 && window + 1 != windows.end() &&
+        !accounts_[charge.account].shared)
+      windows.erase(window);
   }
   if (first) --open_;
   leases_.remove(hold.lease);

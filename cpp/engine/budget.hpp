@@ -33,6 +33,9 @@ struct AccountSettings {
   int alert_percent = 80;
 };
 
+// Throws std::invalid_argument for a limit below 0 or above Budget::kLimitMax.
+void validate(const AccountSettings& settings);
+
 using HoldId = uint64_t;  // 0 is no hold
 
 class Budget {
@@ -64,6 +67,20 @@ class Budget {
   }
   size_t accounts() const { return accounts_.size(); }
 
+  // Of an account that other instances spend from too, nothing fits but into what was leased for it
+  // here (engine/escrow, engine/lease_holder): in each window nothing, until lease() says more.
+  void share(AccountIndex account, bool shared = true) { accounts_[account].shared = shared; }
+  bool shared(AccountIndex account) const { return accounts_[account].shared; }
+  struct Leased {
+    NanoUsd amount;           // may be spent here
+    NanoUsd elsewhere;        // of the limit: what the others have
+    NanoUsd spent_elsewhere;  // part of that, as reported
+  };
+  // From now on, in this window. Of a window that is gone nothing is kept.
+  void lease(AccountIndex account, int64_t window, const Leased& leased);
+  // The number of the window that something reserved now would be taken in.
+  int64_t window_now(AccountIndex account, int64_t unix_ns) const;
+
   // The most that fits into every account now, never negative (NanoUsd::max() when the list is
   // empty). An overrun is money spent: it takes room too.
   NanoUsd room(const std::vector<AccountIndex>& accounts, int64_t unix_ns) const;
@@ -85,11 +102,14 @@ class Budget {
   HoldState state(HoldId hold) const;
   NanoUsd amount(HoldId hold) const;
   Totals totals(AccountIndex account, int64_t unix_ns) const;
-  // Posted, overrun and held: what may be spent already. The limit goes by it, and whatever is a
-  // share of the limit and can be taken back.
+  // Of a window by its number; nothing of one that is gone.
+  Totals totals_in(AccountIndex account, int64_t window) const;
+  // Posted, overrun and held, and of a shared account what the others have: what may be spent
+  // already. The limit goes by it, and whatever is a share of the limit and can be taken back.
   NanoUsd committed(AccountIndex account, int64_t unix_ns) const;
-  // posted and overrun over limit in the current window, in [0, 1+]; the share that raises the
-  // alert, which is told once and cannot be taken back. 1 where the limit is 0.
+  // Posted and overrun, wherever it was spent, and that over the limit, in [0, 1+]: the share that
+  // raises the alert, which is told once and cannot be taken back. 1 where the limit is 0.
+  NanoUsd spent(AccountIndex account, int64_t unix_ns) const;
   double spent_share(AccountIndex account, int64_t unix_ns) const;
   int64_t open_holds() const { return open_; }
   // Over all windows: what was ever posted here (overruns and assumptions included), and how many
@@ -107,11 +127,13 @@ class Budget {
     int64_t number = 0;
     Totals totals;
     int64_t open = 0;  // holds taken here and not yet resolved
+    Leased leased;
   };
   struct Account {
     AccountSettings settings;
     std::vector<Window> windows;  // the newest last; an older one stays while it has open holds
     Lifetime lifetime;
+    bool shared = false;
   };
   struct Charge {
     AccountIndex account = 0;
@@ -127,6 +149,7 @@ class Budget {
   };
   static int64_t number_in(const Account& account, int64_t unix_ns);
   static Window& open_window(Account& account, int64_t number);
+  const Window* newest(AccountIndex account, int64_t unix_ns) const;
   NanoUsd left(AccountIndex account, int64_t unix_ns) const;
   Hold* find(HoldId hold);
   void resolve(Hold& hold, HoldState state, NanoUsd actual, const Usage& used = {});

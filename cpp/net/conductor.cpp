@@ -198,6 +198,8 @@ void Conductor::carry_out(relay::Refreshed& refreshed) {
   const Duration took = elapsed(refreshed.answer.trace->began, now_);
   plan_.on_refresh(refreshed.answer, io::wall_unix_ns() - took.ns);
 }
+// There is no store to ask yet, and no configuration from which it would be asked.
+void Conductor::carry_out(relay::Lease&) {}
 
 void Conductor::on_sent(ExchangeId exchange) {
   if (!is_probe(exchange)) feed(relay::Sent{exchange >> 1});

@@ -70,6 +70,7 @@ class Conductor final : private UpstreamListener {
   void carry_out(relay::Respond& respond);
   void carry_out(relay::Tell& tell);
   void carry_out(relay::Refreshed& refreshed);
+  void carry_out(relay::Lease& lease);
 
   void on_sent(ExchangeId exchange) override;
   BodyWay on_head(ExchangeId exchange, int status, const Headers& headers) override;

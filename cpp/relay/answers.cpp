@@ -71,6 +71,7 @@ Answer budget_exceeded(const Engines& engines, const Call& call, const Funding& 
     if (engines.accounts[account].ledger != funding.refusal.account) continue;
     const AccountConfig& config = engines.config->accounts[account];
     name = config.name;
+    if (config.shared) rule = " here, too little for this request, and no more was to be had";
     if (funding.tier == Tier::cache_only)
       rule = ": from " + std::to_string(percent_of(config, Tier::cache_only)) +
              " % of it on only stored answers are given (tier cache_only)";

@@ -30,7 +30,7 @@ struct Attempt {
   int64_t tokens = 0;                  // taken from tokens-per-minute limits
   engine::HoldId hold = 0;
   NanoUsd held;
-  std::optional<int64_t> clamped;  // max_tokens as sent, where money or a default limited it
+  std::optional<int64_t> clamped;      // max_tokens as sent, where money or a default limited it
   std::optional<uint32_t> instead_of;  // the candidate it stands in for, as a downgrade
 
   Instant started;

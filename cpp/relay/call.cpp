@@ -129,6 +129,7 @@ Next Life::choose(Call& call) {
   if (planned.order.empty()) return call.resuming ? Next::respond : nowhere(call, seen);
   Funding funding = fund(engines_, call, seen, planned, actions_, now_);
   if (funding.refused) return answer(call, policy_refused(*policies.cost, *funding.refused));
+  if (funding.awaits_lease) return await_lease(call);
   if (!funding.candidate) {
     tell_budget_exhausted(engines_, call, funding, actions_, now_);
     if (call.tries > 0) return Next::respond;  // no retry; the client gets the upstream's error
@@ -136,6 +137,7 @@ Next Life::choose(Call& call) {
   }
   call.attempt = take(engines_, call, seen, funding, actions_, now_);
   call.trace->took(call.attempt->target, funding.hold);
+  call.lease_by.reset();
   note_downgrade(engines_, call, funding, actions_, now_);
   call.pinned.reset();
   call.trace->say(
@@ -320,6 +322,7 @@ Next Life::wait(Call& call, Duration delay, std::optional<uint32_t> pin) {
 
 void Life::wait_is_over(Call& call) {
   call.wait_timer = DueTimes::kNone;
+  call.awaits_lease = false;
   run(call, call.parked ? lose_patience(call) : Next::choose);
 }
 

@@ -112,6 +112,8 @@ struct Call {
   std::shared_ptr<Trace> trace;
   uint32_t deadline_timer = UINT32_MAX;
   uint32_t wait_timer = UINT32_MAX;
+  std::optional<Instant> lease_by;  // how long this choice may wait for an authority
+  bool awaits_lease = false;        // ... and does
   bool closed = false;
 
   // When what it has taken is free again, should it never be given back (SEMANTICS A7).
@@ -155,6 +157,8 @@ class Life {
   void cancel(Call& call);
   // Of a flight of equal requests (flights.cpp): it is over, or it is this call's turn.
   void flight_moved(Call& call);
+  // Of a shared account (leasing.cpp): the authority has spoken.
+  void lease_moved(Call& call);
 
  private:
   void run(Call& call, Next next);
@@ -181,6 +185,7 @@ class Life {
   void share(Call& call, const engine::CachedReply& answer);
   Next give(Call& call, const engine::CachedReply& reply);
   Next nowhere(Call& call, const Survey& survey);
+  Next await_lease(Call& call);
   Next wait(Call& call, Duration delay, std::optional<uint32_t> pin);
   Next answer(Call& call, Answer answer);
   void give_up(Call& call, Outcome outcome);

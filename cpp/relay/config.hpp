@@ -184,6 +184,9 @@ struct AccountConfig {
   Limits limits;
   std::optional<engine::AccountSettings> budget;
   BudgetTiers tiers;
+  // Others spend from the budget too: this relay leases parts of it from an authority that its
+  // driver asks (Relay::lease_as), and nothing is sent on what it has not. No file says this yet.
+  bool shared = false;
 };
 
 struct HealthCheckConfig {

@@ -149,6 +149,7 @@ Engines::Engines(std::shared_ptr<const Config> given, PolicySet policies, uint64
     account_by_name.emplace(account.name, static_cast<AccountIndex>(i));
     if (account.budget) {
       accounts.back().ledger = budget->add_account(*account.budget);
+      budget->share(*accounts.back().ledger, account.shared);
     } else if (i == 0) {
       accounts.back().ledger =
           budget->add_account({account.name, kUnlimited, engine::BudgetWindow::forever, 100});

@@ -11,6 +11,7 @@
 #include "engine/concurrency.hpp"
 #include "engine/health.hpp"
 #include "engine/key_pool.hpp"
+#include "engine/lease_holder.hpp"
 #include "engine/rate_limiter.hpp"
 #include "engine/retry_budget.hpp"
 #include "engine/single_flight.hpp"
@@ -47,6 +48,8 @@ struct Due {
     key_revival,    // id: provider
     hold_leases,    // the ledger
     refresh,        // id: a call of the relay's own, to be begun
+    lease,          // id: call; it may be over
+    leases,         // the holders of shared accounts
   };
   Kind kind = Kind::call_deadline;
   uint64_t id = 0;
@@ -148,6 +151,9 @@ struct Engines {
   std::vector<RouteEngines> routes;
   std::vector<AccountEngines> accounts;
   std::shared_ptr<engine::Budget> budget;  // shared with the relays before and after this one
+  std::vector<std::shared_ptr<engine::LeaseHolder>> leases;  // of shared accounts, as budget is
+  std::vector<CallId> await_leases;                          // who waits for an authority
+  DueTimes::Handle lease_timer = DueTimes::kNone;
   engine::Cache cache;
   engine::SingleFlight flights;
   std::unordered_map<std::string, AccountIndex> account_by_name;

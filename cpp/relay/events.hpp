@@ -8,6 +8,7 @@
 #include "base/stream.hpp"
 #include "base/time.hpp"
 #include "base/vocabulary.hpp"
+#include "engine/escrow.hpp"
 #include "relay/trace.hpp"
 #include "wire/facts.hpp"
 
@@ -82,11 +83,15 @@ struct Probed {
 struct WallClock {
   int64_t unix_ns = 0;
 };
+// What the authority over a shared account said (engine/escrow). It may come late, twice or never.
+struct Leased {
+  engine::LeaseGrant grant;
+};
 // wake_at() has come. Carries out one thing that is due; a driver sends it while wake_at() <= now.
 struct Wake {};
 
-using Event =
-    std::variant<Request, Cancel, Backpressure, Sent, Streamed, Finished, Probed, WallClock, Wake>;
+using Event = std::variant<Request, Cancel, Backpressure, Sent, Streamed, Finished, Probed,
+                           WallClock, Wake, Leased>;
 
 // ---- actions: what to do ------------------------------------------------------------------------
 
@@ -118,6 +123,12 @@ struct Probe {
 };
 struct AbortProbe {
   ProbeId probe = 0;
+};
+
+// Ask the authority over a shared account; report what it says as Leased. Only a relay with shared
+// accounts asks for it.
+struct Lease {
+  engine::LeaseAsk ask;
 };
 
 enum class AnswerKind : uint8_t {
@@ -218,7 +229,7 @@ struct Refreshed {
 };
 
 using Action =
-    std::variant<Send, Abort, Pause, Probe, AbortProbe, Deliver, Respond, Tell, Refreshed>;
+    std::variant<Send, Abort, Pause, Probe, AbortProbe, Deliver, Respond, Tell, Refreshed, Lease>;
 using Actions = std::vector<Action>;
 
 std::string_view name_of(AnswerKind kind);

@@ -1,6 +1,7 @@
 #include "relay/funding.hpp"
 
 #include "relay/engines.hpp"
+#include "relay/leasing.hpp"
 
 #include <algorithm>
 
@@ -141,10 +142,8 @@ void settle_on(Funding& funding, const Engines& engines, const Survey& survey, u
                        engines.model_of(c.target).name + " (" + std::string(reason) + ")";
 }
 
-}  // namespace
-
-Funding fund(Engines& engines, const Call& call, const Survey& survey, const Plan& plan,
-             Actions& actions, Instant now) {
+Funding choose_by_money(Engines& engines, const Call& call, const Survey& survey, const Plan& plan,
+                        Actions& actions, Instant now) {
   Funding out;
   if (plan.order.empty()) return out;
   const uint32_t preferred = plan.order.front();
@@ -159,6 +158,12 @@ Funding fund(Engines& engines, const Call& call, const Survey& survey, const Pla
 
   std::vector<uint32_t> tried = advised(engines, call, survey, preferred, out, actions, now);
   if (out.refused) return out;
+  const uint32_t first = tried.empty() ? preferred : tried.front();
+  const NanoUsd wanted = survey.candidates[first].worst_case.value_or(NanoUsd{0});
+  if (!purse.fits(first) && may_be_leased(engines, call, wanted, now)) {
+    out.awaits_lease = true;
+    return out;
+  }
   for (uint32_t candidate : tried)
     if (purse.fits(candidate)) {
       settle_on(out, engines, survey, candidate, preferred, "policy");
@@ -194,6 +199,15 @@ Funding fund(Engines& engines, const Call& call, const Survey& survey, const Pla
   if (auto hold = engines.budget->reserve(call.budget_accounts, least, call.deadline, unix_ns,
                                           &out.refusal))
     engines.budget->release(*hold);
+  return out;
+}
+
+}  // namespace
+
+Funding fund(Engines& engines, const Call& call, const Survey& survey, const Plan& plan,
+             Actions& actions, Instant now) {
+  Funding out = choose_by_money(engines, call, survey, plan, actions, now);
+  if (out.candidate) note_hold(engines, call, out.hold, now);
   return out;
 }
 

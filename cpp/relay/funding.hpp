@@ -21,6 +21,7 @@ struct Funding {
   std::optional<std::string> refused;  // the cost policy's text
   std::optional<uint32_t> instead_of;  // the candidate that `candidate` stands in for
   engine::Budget::Refusal refusal;     // who said no, when nobody fits
+  bool awaits_lease = false;           // more of a shared account was asked for: ask again then
   Tier tier = Tier::open;              // ... and that it is cache_only, where that is why
 };
 

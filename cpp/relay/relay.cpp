@@ -3,6 +3,7 @@
 #include "relay/health_checks.hpp"
 #include "relay/hedging.hpp"
 #include "relay/refreshing.hpp"
+#include "relay/leasing.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -28,6 +29,7 @@ Relay::Relay(std::shared_ptr<const Config> config, PolicySet policies, uint64_t 
 void Relay::handle(Event event, Instant now, Actions& actions) {
   now_ = std::max(now_, now);
   std::visit([&](auto& e) { on(e, actions); }, event);
+  if (!engines_.leases.empty()) tend_leases(engines_, actions, now_);
 }
 
 void Relay::time_decisions(policy::Clock clock) {
@@ -113,6 +115,14 @@ void Relay::on(WallClock& event, Actions&) {
   engines_.wall_offset_ns = event.unix_ns - now_.ns;
 }
 
+void Relay::on(Leased& event, Actions&) {
+  take_lease(engines_, event.grant, now_);
+}
+
+void Relay::lease_as(engine::HolderId holder) {
+  hold_leases(engines_, holder);
+}
+
 void Relay::on(Wake&, Actions& actions) {
   Due what;
   if (engines_.due.pop_due(now_, what)) due(what, actions);
@@ -133,6 +143,7 @@ void Relay::due(Due what, Actions& actions) {
       call = call_of(what.id);
       break;
     case Due::Kind::flight:
+    case Due::Kind::lease:
       if (auto found = calls_.find(what.id); found != calls_.end()) call = found->second.get();
       break;
     default:
@@ -164,6 +175,12 @@ void Relay::due(Due what, Actions& actions) {
       break;
     case Due::Kind::flight:
       if (call) life.flight_moved(*call);
+      break;
+    case Due::Kind::lease:
+      if (call) life.lease_moved(*call);
+      break;
+    case Due::Kind::leases:
+      engines_.lease_timer = DueTimes::kNone;  // handle() sees to them after every event
       break;
     case Due::Kind::breaker:
       breaker_due(engines_, static_cast<TargetIndex>(what.id), actions, now_);

@@ -28,6 +28,11 @@ class Relay {
   // a budget over another kind of window.
   void take_over(Relay& before, Instant now);
 
+  // For a driver with an authority to ask: the shared accounts of the configuration are leased in
+  // this name, which must be another one for every life of every instance. Before take_over();
+  // until then nothing is sent on them.
+  void lease_as(engine::HolderId holder);
+
   // Appends to `actions`. `now` never runs backwards by the driver's doing; if it does, no time has
   // passed.
   void handle(Event event, Instant now, Actions& actions);
@@ -63,6 +68,7 @@ class Relay {
   void on(Probed& event, Actions& actions);
   void on(WallClock& event, Actions& actions);
   void on(Wake& event, Actions& actions);
+  void on(Leased& event, Actions& actions);
   void due(Due what, Actions& actions);
 
   Call* call_of(AttemptId attempt);

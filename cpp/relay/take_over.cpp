@@ -3,6 +3,7 @@
 // was learned of targets and keys is copied: it is learned again where it changes.
 
 #include "relay/health_checks.hpp"
+#include "relay/leasing.hpp"
 #include "relay/relay.hpp"
 
 #include <algorithm>
@@ -76,6 +77,15 @@ void take_over_route(Engines& now_in_force, const Engines& before, RouteIndex in
   }
 }
 
+// What is leased goes along with the ledger, under the name it was leased by.
+void take_over_leases(Engines& now_in_force, const Engines& before) {
+  if (before.leases.empty()) return;
+  hold_leases(now_in_force, before.leases.front()->holder());
+  for (auto& holder : now_in_force.leases)
+    for (const auto& old : before.leases)
+      if (old->account() == holder->account()) holder = old;
+}
+
 // Money by name and window: a budget over another kind of window is another budget.
 void take_over_accounts(Engines& now_in_force, Engines& before, Instant now) {
   std::vector<engine::AccountSettings> settings;
@@ -86,6 +96,8 @@ void take_over_accounts(Engines& now_in_force, Engines& before, Instant now) {
   for (AccountIndex i = 0; i < now_in_force.accounts.size(); ++i) {
     AccountEngines& account = now_in_force.accounts[i];
     if (account.ledger) account.ledger = now_in_force.budget->open_account(settings[i]);
+    const AccountConfig& config = now_in_force.config->accounts[i];
+    if (config.budget) now_in_force.budget->share(*account.ledger, config.shared);
     const auto was = named(before.config->accounts, now_in_force.config->accounts[i].name);
     if (!was) continue;
     const AccountEngines& old = before.accounts[*was];
@@ -97,6 +109,7 @@ void take_over_accounts(Engines& now_in_force, Engines& before, Instant now) {
     account.downgrading = old.downgrading;
   }
   arm_ledger(now_in_force);
+  take_over_leases(now_in_force, before);
 }
 
 bool same_targets(const Config& a, const Config& b) {

@@ -157,7 +157,7 @@ void alert_about(Engines& engines, AccountIndex index, Actions& actions, Instant
   if (share * 100.0 < config.budget->alert_percent || account.alerted_window == window) return;
   account.alerted_window = window;
   tell(actions, Notice::Kind::budget_alert, config.name,
-       "spent " + to_usd_text(engines.budget->totals(*account.ledger, unix_ns).posted) + " of " +
+       "spent " + to_usd_text(engines.budget->spent(*account.ledger, unix_ns)) + " of " +
            to_usd_text(config.budget->limit) + " USD " +
            (config.budget->window == engine::BudgetWindow::forever
                 ? "in all"

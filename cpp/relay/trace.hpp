@@ -97,6 +97,8 @@ struct Trace {
   template <typename What>
   void consider(What&& what) {
     if (!says_why) return;
+    // Looked at again and again while it waits, with nothing said of it: the last look is kept.
+    if (!choices.empty() && choices.back().line == lines.size()) choices.pop_back();
     choices.push_back(what());
     choices.back().line = lines.size();
   }

@@ -326,6 +326,7 @@ void Checker::aborted(AttemptId attempt, Instant now) {
   if (call == calls_.end()) return;
   --call->second.in_flight;
   if (call->second.decided == now) {  // the other one is heard
+    call->second.decided = Instant::never();
     call->second.billed_maybe |= ask.sent;
     return streams_.lost(attempt);
   }

@@ -306,6 +306,9 @@ void Simulator::carry_out(relay::Tell& tell) {
   if (on_notice) on_notice(tell.notice, now_);
 }
 
+// One relay alone shares nothing; sim/fleet is where several do.
+void Simulator::carry_out(relay::Lease&) {}
+
 void Simulator::fold(uint64_t value) {
   fingerprint_ = (fingerprint_ ^ value) * 0x100000001b3ULL;
   fingerprint_ ^= fingerprint_ >> 29;

@@ -168,6 +168,7 @@ class Simulator {
   void carry_out(relay::Respond& respond);
   void carry_out(relay::Tell& tell);
   void carry_out(relay::Refreshed& refreshed);
+  void carry_out(relay::Lease& lease);
   void fold(uint64_t value);
 
   std::shared_ptr<const relay::Config> config_;

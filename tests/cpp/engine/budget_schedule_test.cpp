@@ -25,6 +25,7 @@ class Model {
     State state = State::held;
     bool adjusted = false;
     int64_t actual = 0;
+    int64_t tokens = 0;
   };
   std::map<HoldId, Entry> entries;
 
@@ -37,17 +38,19 @@ class Model {
       if (e.state == State::assumed || e.state == State::posted) {
         out.posted.value += std::min(e.actual, e.amount);
         out.overrun.value += std::max<int64_t>(e.actual - e.amount, 0);
+        out.used.in += e.tokens;
       }
     }
     return out;
   }
-  bool settle(HoldId id, int64_t actual) {
+  bool settle(HoldId id, int64_t actual, int64_t tokens) {
     Entry& e = entries.at(id);
     if (e.state == State::posted) return e.actual == actual;
     if (e.state == State::voided) return false;
     e.adjusted = e.state == State::assumed;
     e.state = State::posted;
     e.actual = actual;
+    e.tokens = tokens;
     return true;
   }
   bool release(HoldId id) {
@@ -122,8 +125,10 @@ void run_schedule(uint64_t seed) {
       }
     } else if (action == 4) {
       auto actual = static_cast<int64_t>(random.below(420));
+      const auto tokens = static_cast<int64_t>(random.below(50));
       HoldId hold = pick();
-      ASSERT_EQ(budget.settle(hold, NanoUsd{actual}), model.settle(hold, actual))
+      ASSERT_EQ(budget.settle(hold, NanoUsd{actual}, {.in = tokens}),
+                model.settle(hold, actual, tokens))
           << "step " << step;
     } else if (action == 5) {
       HoldId hold = pick();
@@ -148,6 +153,8 @@ void run_schedule(uint64_t seed) {
       ASSERT_EQ(real.held, expected.held) << "B2, step " << step;
       ASSERT_EQ(real.overrun, expected.overrun) << "B2, step " << step;
       ASSERT_EQ(real.assumed, expected.assumed) << "B2, step " << step;
+      ASSERT_EQ(real.used, expected.used) << "step " << step;
+      ASSERT_EQ(budget.committed(account, unix_ns), real.posted + real.held + real.overrun);
       ASSERT_GE(std::min({real.posted, real.held, real.overrun, real.assumed}), NanoUsd{0});
       ASSERT_LE(real.posted + real.held, budget.settings(account).limit) << "B1, step " << step;
     }

@@ -82,6 +82,7 @@ class Driven {
         answer = std::move(respond->answer);
       }
       if (auto* own = std::get_if<Refreshed>(&action)) refreshed.push_back(std::move(*own));
+      if (auto* lease = std::get_if<Lease>(&action)) leases.push_back(lease->ask);
       if (auto* tell = std::get_if<Tell>(&action)) notices.push_back(std::move(tell->notice));
     }
   }
@@ -162,6 +163,7 @@ class Driven {
     finish(std::move(outcome), R"({"error":{"message":")" + message + R"("}})");
   }
 
+  void lease_as(engine::HolderId holder) { relay_.lease_as(holder); }
   // Takes over from another, as after a reload; that one goes on with its open calls.
   void follow(Driven& before) {
     now = before.now;
@@ -207,6 +209,7 @@ class Driven {
   std::vector<Notice> notices;
   std::vector<Refreshed> refreshed;  // by the relay itself
   std::vector<Try> tries;
+  std::vector<engine::LeaseAsk> leases;  // what it would have an authority asked
   std::vector<AttemptId> aborted;
   std::vector<Probe> probes;
   std::string delivered;  // of all streams

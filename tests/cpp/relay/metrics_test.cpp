@@ -58,7 +58,7 @@ TEST(Metrics, ARelayThatDidNothingShowsEveryFamilyAndZeros) {
                            "keel_in_flight",
                            "keel_build_info"})
     EXPECT_TRUE(page.has(name)) << name;
-  EXPECT_EQ(page.families.size(), 32u);
+  EXPECT_EQ(page.families.size(), 33u);
   EXPECT_EQ(page.value("keel_requests_total", {{"route", "main"}, {"outcome", "ok"}}), "0");
   EXPECT_EQ(page.value("keel_attempts_total", with(kFar, "verdict", "key_dead")), "0");
   EXPECT_EQ(page.value("keel_request_duration_seconds_count", {{"route", "main"}}), "0");

@@ -110,8 +110,12 @@ TEST(PoolLimit, WithNobodyElseItSaysWhyAndWhenToAskAgain) {
   ASSERT_TRUE(d.answer);
   d.ask();
   ASSERT_TRUE(d.last_send) << "one at a time is always allowed";
-  d.ask();
-  ASSERT_TRUE(d.answer);
+  Request request = d.request();
+  request.timeout = seconds(10);
+  d.ask(request);
+  EXPECT_FALSE(d.answer) << "it may be let in once the other is answered";
+  d.wait(seconds(6));
+  ASSERT_TRUE(d.answer) << "half of its time at most";
   EXPECT_EQ(d.answer->kind, AnswerKind::no_target);
   EXPECT_EQ(d.answer->status, 429);
   EXPECT_EQ(d.answer->retry_after, seconds(1));
