@@ -1,122 +1,122 @@
 #include "relay/telling.hpp"
 
 #include "relay/engines.hpp"
-
-#include <cstdio>
+#include "relay/sentence.hpp"
 
 namespace keel::relay {
 
 namespace {
 
-std::string in_seconds(Duration d) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f s", d.seconds());
-  return text;
-}
-
-std::string why_not(const Engines& engines, const Candidate& c, Instant now) {
-  std::string out = engines.config->targets[c.target].name + ": " + std::string(name_of(c.removed));
-  if (c.until != Instant::never()) out += " for " + in_seconds(remaining(c.until, now));
-  return out;
+void add_why_not(Sentence& out, const Engines& engines, const Candidate& c, Instant now) {
+  out << engines.config->targets[c.target].name << ": " << name_of(c.removed);
+  if (c.until != Instant::never()) out << " for " << remaining(c.until, now);
 }
 
 }  // namespace
 
 std::string describe_request(const Engines& engines, const Call& call, Instant now) {
   const wire::Facts& facts = call.request.facts;
-  std::string out = "route " + call.trace->route + ", about " +
-                    std::to_string(facts.input_tokens_estimate) + " tokens in, deadline in " +
-                    in_seconds(remaining(call.deadline, now));
-  if (facts.max_output_tokens)
-    out += ", at most " + std::to_string(*facts.max_output_tokens) + " out";
+  Sentence out;
+  out << "route " << call.trace->route << ", about " << facts.input_tokens_estimate
+      << " tokens in, deadline in " << remaining(call.deadline, now);
+  if (facts.max_output_tokens) out << ", at most " << *facts.max_output_tokens << " out";
   if (call.requested) {
     TargetIndex target = engines.config->routes[call.route].targets[*call.requested].target;
-    out += ", begins at " + engines.config->targets[target].name;
+    out << ", begins at " << engines.config->targets[target].name;
   }
-  if (facts.side_effects) out += ", has side effects";
-  return out;
+  if (facts.side_effects) out << ", has side effects";
+  return out.take();
 }
 
 std::string describe_choice(const Engines& engines, const Call& call, const Survey& survey,
                             const Plan& plan, const Funding& funding) {
   const Candidate& chosen = survey.candidates[*funding.candidate];
-  std::string out = engines.config->targets[chosen.target].name;
-  char score[32];
-  std::snprintf(score, sizeof score, " (health %.2f)", survey.described[chosen.index].health_score);
-  out += score;
-  out += ", hold " + to_usd_text(funding.hold) + " USD";
-  if (call.pinned == chosen.index) out += ", as decided before";
-  if (chosen.recovering) out += ", on trial";
-  if (!funding.downgraded.empty()) out += "; downgraded " + funding.downgraded;
-  if (funding.clamp) out += "; max_tokens set to " + std::to_string(*funding.clamp);
-  std::string then, removed;
-  for (uint32_t i : plan.order)
-    if (i != chosen.index)
-      then +=
-          (then.empty() ? "" : ", ") + engines.config->targets[survey.candidates[i].target].name;
-  for (const Candidate& c : survey.candidates)
-    if (!c.eligible() && !c.downgrade_only)
-      removed +=
-          (removed.empty() ? "" : "; ") + why_not(engines, c, Instant{survey.request.now_ns});
-  if (!then.empty()) out += "; then " + then;
-  if (!removed.empty()) out += "; not " + removed;
-  return out;
+  Sentence out;
+  out << engines.config->targets[chosen.target].name << " (health ";
+  out.share(survey.described[chosen.index].health_score) << "), hold " << funding.hold;
+  if (call.pinned == chosen.index) out << ", as decided before";
+  if (chosen.recovering) out << ", on trial";
+  if (!funding.downgraded.empty()) out << "; downgraded " << funding.downgraded;
+  if (funding.clamp) out << "; max_tokens set to " << *funding.clamp;
+  std::string_view lead = "; then ";
+  for (uint32_t i : plan.order) {
+    if (i == chosen.index) continue;
+    out << lead << engines.config->targets[survey.candidates[i].target].name;
+    lead = ", ";
+  }
+  lead = "; not ";
+  for (const Candidate& c : survey.candidates) {
+    if (c.eligible() || c.downgrade_only) continue;
+    out << lead;
+    add_why_not(out, engines, c, Instant{survey.request.now_ns});
+    lead = "; ";
+  }
+  return out.take();
 }
 
 std::string describe_attempt(const Engines& engines, const Call& call, Instant now) {
   const Attempt& attempt = *call.attempt;
-  return "try " + std::to_string(call.tries) + " at " +
-         engines.config->targets[attempt.target].name + ", limit " +
-         in_seconds(remaining(attempt.limit, now));
+  Sentence out;
+  out << "try " << call.tries << " at " << engines.config->targets[attempt.target].name
+      << ", limit " << remaining(attempt.limit, now);
+  return out.take();
 }
 
 std::string describe_outcome(const Engines& engines, const Attempt& attempt) {
-  std::string out = engines.config->targets[attempt.target].name + ": " +
-                    std::string(name_of(attempt.verdict.cls));
-  if (attempt.outcome.status > 0) out += ", status " + std::to_string(attempt.outcome.status);
-  if (!attempt.outcome.error_code.empty()) out += " " + attempt.outcome.error_code;
-  if (!attempt.outcome.message.empty())
-    out += ", \"" + attempt.outcome.message.substr(0, 200) + "\"";
-  if (attempt.outcome.hint.after) out += ", asks for " + in_seconds(*attempt.outcome.hint.after);
-  return out;
+  const Outcome& outcome = attempt.outcome;
+  Sentence out;
+  out << engines.config->targets[attempt.target].name << ": " << name_of(attempt.verdict.cls);
+  if (outcome.status > 0) out << ", status " << outcome.status;
+  if (!outcome.error_code.empty()) out << " " << outcome.error_code;
+  if (!outcome.message.empty())
+    out << ", \"" << std::string_view(outcome.message).substr(0, 200) << "\"";
+  if (outcome.hint.after) out << ", asks for " << *outcome.hint.after;
+  return out.take();
 }
 
 std::string describe_settlement(const AttemptRecord& record) {
   if (!record.sent) return "nothing was sent, the hold is released";
-  std::string out = "posted " + to_usd_text(record.posted) + " USD";
-  if (record.usage)
-    out += " for " + std::to_string(record.usage->in) + " in, " +
-           std::to_string(record.usage->out) + " out";
-  if (record.estimated) out += ", the full hold: it may have been billed";
-  return out;
+  Sentence out;
+  out << "posted " << record.posted;
+  if (record.usage) out << " for " << record.usage->in << " in, " << record.usage->out << " out";
+  if (record.estimated) out << ", the full hold: it may have been billed";
+  return out.take();
 }
 
 std::string describe_move(const Move& move) {
-  std::string out = move.why;
-  if (move.wait > Duration::zero()) out += ", in " + in_seconds(move.wait);
-  return out;
+  Sentence out;
+  out << move.why;
+  if (move.wait > Duration::zero()) out << ", in " << move.wait;
+  return out.take();
 }
 
 std::string describe_wait(const Engines& engines, const Survey& survey, Duration delay) {
   const Candidate& c = survey.candidates[earliest_of(survey).candidate];
-  return "nobody is free; wait " + in_seconds(delay) + " for " +
-         engines.config->targets[c.target].name;
+  Sentence out;
+  out << "nobody is free; wait " << delay << " for " << engines.config->targets[c.target].name;
+  return out.take();
 }
 
 std::string describe_exhaustion(const Engines& engines, const Survey& survey, Instant now) {
-  std::string out = "nobody is left";
-  for (const Candidate& c : survey.candidates)
-    if (!c.downgrade_only) out += "; " + why_not(engines, c, now);
-  return out;
+  Sentence out;
+  out << "nobody is left";
+  for (const Candidate& c : survey.candidates) {
+    if (c.downgrade_only) continue;
+    out << "; ";
+    add_why_not(out, engines, c, now);
+  }
+  return out.take();
 }
 
 std::string describe_answer(const Engines& engines, const Call& call, const Answer& answer) {
-  std::string out = std::string(name_of(answer.kind)) + ", status " + std::to_string(answer.status);
-  if (answer.from_target) out += " by " + engines.config->targets[answer.target].name;
+  Sentence out;
+  out << name_of(answer.kind) << ", status " << answer.status;
+  if (answer.from_target) out << " by " << engines.config->targets[answer.target].name;
   if (answer.cached)
-    out += call.trace->cache == "joined" ? ", given to another request too" : ", from the cache";
-  if (!answer.message.empty()) out += ": " + answer.message.substr(0, 300);
-  return out + "; " + std::to_string(answer.sends) + " sends, " + to_usd_text(answer.cost) + " USD";
+    out << (call.trace->cache == "joined" ? ", given to another request too" : ", from the cache");
+  if (!answer.message.empty()) out << ": " << std::string_view(answer.message).substr(0, 300);
+  out << "; " << answer.sends << " sends, " << answer.cost;
+  return out.take();
 }
 
 std::string key_subject(const Engines& engines, ProviderIndex provider, KeyIndex key) {
