@@ -27,6 +27,12 @@
 
 namespace keel::relay {
 
+namespace {
+
+constexpr size_t kUsualLines = 8;  // of a trace: the first target answers
+
+}  // namespace
+
 void Life::run(Call& call, Next next) {
   // In the order of Next.
   constexpr Next (Life::*kStages[])(Call&) = {&Life::admit,   &Life::look_up,  &Life::choose,
@@ -42,6 +48,7 @@ void Life::run(Call& call, Next next) {
 void Life::begin(Call& call) {
   call.began = now_;
   call.trace = std::make_shared<Trace>();
+  call.trace->lines.reserve(kUsualLines);
   call.trace->id = call.request.id;
   call.trace->tenant = call.request.tenant;
   call.trace->model_asked = call.request.facts.model;
@@ -322,7 +329,7 @@ Next Life::answer(Call& call, Answer answer) {
     call.trace->identity = log_identity(call.request, call.canonical);
   call.trace->say(Stage::respond, describe_answer(engines_, call, answer), now_);
   answer.trace = call.trace;
-  engines_.traces->keep(call.trace);
+  engines_.traces->keep(*call.trace);
   engines_.metrics.cache(call.trace->cache);
   engines_.metrics.request(call.trace->route.empty() ? kNoRoute : call.route, answer,
                            elapsed(call.began, now_));
