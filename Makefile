@@ -16,7 +16,7 @@ export CCACHE_NOHASHDIR := 1
 # What `make test` needs; and what only `make lint` and `make format`, `make fuzz`, `make bench` do.
 PACKAGES := cmake g++ ninja-build ccache mold pkg-config python3-dev python3-venv \
   libboost1.81-dev libboost-url1.81-dev libcurl4-openssl-dev libssl-dev nlohmann-json3-dev \
-  libsimdjson-dev libyaml-cpp-dev libgtest-dev libgmock-dev
+  libsimdjson-dev libxxhash-dev libyaml-cpp-dev libgtest-dev libgmock-dev
 LINT_PACKAGES := clang clang-format clang-tidy
 FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 BENCH_PACKAGES := nginx-light haproxy strace valgrind

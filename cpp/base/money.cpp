@@ -1,8 +1,8 @@
 #include "base/money.hpp"
 
+#include "base/decimal.hpp"
+
 #include <algorithm>
-#include <cinttypes>
-#include <cstdio>
 
 namespace keel {
 
@@ -10,17 +10,15 @@ namespace {
 constexpr NanoUsd kComponentRounding{2};
 }
 
-std::string to_usd_text(NanoUsd amount) {
-  unsigned __int128 magnitude = amount.value < 0
-                                    ? static_cast<unsigned __int128>(-__int128{amount.value})
-                                    : static_cast<unsigned __int128>(amount.value);
-  char text[48];
-  std::snprintf(text, sizeof text, "%s%" PRIu64 ".%09" PRIu64, amount.value < 0 ? "-" : "",
-                static_cast<uint64_t>(magnitude / 1'000'000'000),
-                static_cast<uint64_t>(magnitude % 1'000'000'000));
-  std::string out = text;
+void append_usd(std::string& out, NanoUsd amount) {
+  append_decimal(out, amount.value, 9);
   while (out.back() == '0') out.pop_back();
   if (out.back() == '.') out.pop_back();
+}
+
+std::string to_usd_text(NanoUsd amount) {
+  std::string out;
+  append_usd(out, amount);
   return out;
 }
 

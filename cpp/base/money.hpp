@@ -34,6 +34,7 @@ constexpr NanoUsd& operator-=(NanoUsd& a, NanoUsd b) {
 
 // "0.001234000" style text: dollars with up to nine decimals, trailing zeros cut.
 std::string to_usd_text(NanoUsd amount);
+void append_usd(std::string& out, NanoUsd amount);  // the same behind other text
 
 // Price of a model, each figure in nano-USD per 1,000,000 tokens (1 USD per million = 1e9).
 // `cached` and `cache_write` default to `in` where the provider names none.

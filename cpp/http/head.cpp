@@ -7,6 +7,8 @@ namespace keel::http {
 
 namespace {
 
+constexpr size_t kUsualFields = 16;
+
 constexpr bool is_token_char(char c) {
   if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
   return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
@@ -145,7 +147,7 @@ Head::Part HeadScan::part(std::string_view piece) const {
 HeadRule HeadScan::scan(std::string_view received) {
   begin_ = received.data();
   for (;;) {
-    size_t end = received.find_first_of("\r\n", line_);
+    size_t end = std::min(received.find('\r', line_), received.find('\n', line_));
     if (end == std::string_view::npos || end >= limit_) {
       return received.size() >= limit_ ? HeadRule::too_large : HeadRule::incomplete;
     }
@@ -163,6 +165,7 @@ HeadRule HeadScan::scan(std::string_view received) {
 HeadRule HeadScan::on_line(std::string_view line) {
   if (started_) return on_field(line);
   started_ = true;
+  head_.fields_.reserve(kUsualFields);
   return on_request_line(line);
 }
 

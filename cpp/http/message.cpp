@@ -1,6 +1,7 @@
 #include "http/message.hpp"
 
-#include <cstdio>
+#include <algorithm>
+#include <cstddef>
 #include <ctime>
 
 namespace keel::http {
@@ -73,16 +74,18 @@ std::string http_date(int64_t unix_seconds) {
 
 namespace {
 
+constexpr size_t kUsualHead = 1000;
+
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7f;
+}
+
+// Whatever is in a field, it does not end one.
 void append_field(std::string_view name, std::string_view value, std::string& out) {
-  auto append_clean = [&out](std::string_view text) {
-    for (char c : text) {
-      auto byte = static_cast<unsigned char>(c);
-      out += byte < 0x20 || byte == 0x7f ? ' ' : c;
-    }
-  };
-  append_clean(name);
-  out += ": ";
-  append_clean(value);
+  const size_t begin = out.size();
+  out.append(name).append(": ").append(value);
+  std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), is_control, ' ');
   out += "\r\n";
 }
 
@@ -90,6 +93,7 @@ void append_field(std::string_view name, std::string_view value, std::string& ou
 
 void write_head(const Reply& reply, const ReplyFraming& framing, std::string_view date,
                 std::string& out) {
+  out.reserve(out.size() + kUsualHead);
   out += "HTTP/1.1 ";
   out += std::to_string(reply.status);
   out += ' ';

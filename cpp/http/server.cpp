@@ -7,6 +7,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 
 namespace keel::http {
 
@@ -38,9 +40,15 @@ bool has_room_for(const Floor& floor, const Socket& socket) {
   return from == floor.connections_from.end() || from->second < limits.connections_per_address;
 }
 
+// What the kernel may hold for a client beyond what is on the wire. More would help nobody: a fast
+// reader's share is on the wire, and for one that stalls the kernel would take megabytes.
+using UnsentLimit = asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>;
+constexpr int kUnsentBytes = 128 << 10;
+
 void welcome(const std::shared_ptr<Floor>& floor, Socket socket) {
   error_code ec;
   socket.set_option(asio::ip::tcp::no_delay(true), ec);
+  socket.set_option(UnsentLimit(kUnsentBytes), ec);
   Admission admission = floor->handler.on_connect();
   if (!has_room_for(*floor, socket)) admission = Admission::close;
   if (admission != Admission::keep) {

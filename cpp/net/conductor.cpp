@@ -107,20 +107,27 @@ void Conductor::end() {
 
 // One event at a time, whatever carrying out an action brings about at once.
 void Conductor::feed(relay::Event event) {
-  events_.push_back(std::move(event));
-  if (std::exchange(feeding_, true)) return;
+  if (std::exchange(feeding_, true)) {
+    events_.push_back(std::move(event));
+    return;
+  }
+  feed_one(std::move(event));
   while (!events_.empty()) {
     relay::Event next = std::move(events_.front());
     events_.pop_front();
-    actions_.clear();
-    now_ = io::now();
-    relay_.handle(std::move(next), now_, actions_);
-    for (relay::Action& action : actions_) {
-      std::visit([this](auto& what) { carry_out(what); }, action);
-    }
+    feed_one(std::move(next));
   }
   feeding_ = false;
   wake_timer_.at(relay_.wake_at());
+}
+
+void Conductor::feed_one(relay::Event&& event) {
+  actions_.clear();
+  now_ = io::now();
+  relay_.handle(std::move(event), now_, actions_);
+  for (relay::Action& action : actions_) {
+    std::visit([this](auto& what) { carry_out(what); }, action);
+  }
 }
 
 void Conductor::wake(Instant now) {

@@ -58,6 +58,7 @@ class Conductor final : private UpstreamListener {
   };
 
   void feed(relay::Event event);
+  void feed_one(relay::Event&& event);
   void wake(Instant now);
   void tell_wall_clock(Instant now);
 

@@ -5,6 +5,7 @@
 #include "base/body.hpp"
 #include "base/deadlines.hpp"
 #include "net/curl_sockets.hpp"
+#include "net/header_list.hpp"
 #include "net/reply_reader.hpp"
 #include "net/resolver.hpp"
 #include "net/spliced_reader.hpp"
@@ -86,6 +87,7 @@ class CurlExchange {
   void set_safety();
   void set_connection(const Resolved& where);
   void set_request();
+  void set_body();
   bool may_connect_to(const Address& address, uint16_t port) const;
 
   void tell_news();
@@ -111,7 +113,8 @@ class CurlExchange {
   SplicedReader body_;
   ReplyReader reply_;
   Resolved where_;
-  Slist headers_;
+  std::string flat_;  // the body of a request that leaves in one piece with its head
+  HeaderList headers_;
   Slist addresses_;
   Slist redirection_;
   Instant started_;

@@ -57,7 +57,7 @@ struct Attempt {
   };
   Stream stream;
   std::vector<StreamEvent> opening;  // of one that is not heard yet, while two race
-  Fields fields;  // of the reply's head, for the client
+  Fields fields;                     // of the reply's head, for the client
 
   // What came of it, filled once.
   Outcome outcome;

@@ -27,6 +27,8 @@ struct Considered {
   Instant until = Instant::never();  // removed at least so long, as far as known
   std::optional<NanoUsd> estimated;  // nothing: no price is known
   std::optional<NanoUsd> worst_case;
+
+  friend bool operator==(const Considered&, const Considered&) = default;
 };
 
 struct Choice {
@@ -35,6 +37,8 @@ struct Choice {
   std::optional<TargetIndex> taken;
   NanoUsd held;  // for the one taken
   std::vector<Considered> considered;
+
+  friend bool operator==(const Choice&, const Choice&) = default;
 };
 
 using TargetNames = std::vector<std::string>;  // by their index

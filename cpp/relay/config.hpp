@@ -227,7 +227,7 @@ struct Config {
   std::string metrics_endpoint;  // the article's; read and shown, served with the gateway
   size_t traces_kept = 10'000;
   bool traces_say_why = true;  // no setting: what a simulation goes without
-  uint64_t seed = 0;  // 0: the driver draws one
+  uint64_t seed = 0;           // 0: the driver draws one
 };
 
 }  // namespace keel::relay

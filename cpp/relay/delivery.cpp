@@ -138,7 +138,10 @@ void Delivery::hand_over(StreamEvent& event, const std::vector<size_t>& skip,
     const StreamEvent::Piece& piece = event.pieces[i];
     const size_t known = skip.empty() ? 0 : skip[i];
     remembered_ += piece.text.size() - known;
-    if (remembered_ > kRememberedMax) continue;
+    if (remembered_ > kRememberedMax) {
+      forget_what_was_said();
+      continue;
+    }
     Said& said = lane(piece.lane);
     said.text.append(piece.text, known);
     said.matched = said.text.size();
@@ -159,6 +162,15 @@ void Delivery::hand_over(StreamEvent& event, const std::vector<size_t>& skip,
     out.push_back(std::move(event.bytes));
   else
     out.push_back(wire::restyle(event, id_, model_, skip));
+}
+
+// It can no longer be held against a replay or be gone on with.
+void Delivery::forget_what_was_said() {
+  for (Said& said : said_) {
+    said.text = {};
+    said.text.shrink_to_fit();
+    said.matched = 0;
+  }
 }
 
 bool Delivery::only_text() const {

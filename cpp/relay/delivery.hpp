@@ -83,6 +83,7 @@ class Delivery {
   void hand_over(StreamEvent& event, const std::vector<size_t>& skip,
                  std::vector<std::string>& out);
   bool may_pass() const;
+  void forget_what_was_said();
 
   HoldBack hold_back_;
   bool hide_usage_ = false;

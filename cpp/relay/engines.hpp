@@ -102,7 +102,7 @@ struct ProviderEngines {
 
 struct RouteEngines {
   engine::RetryBudget extra_sends;
-  std::optional<engine::RetryBudget> hedges;  // where the route has them
+  std::optional<engine::RetryBudget> hedges;     // where the route has them
   std::vector<engine::Quantiles> output_tokens;  // per target of the route
   std::vector<keel_target> described;            // with the route's tier and weight
   RoutePolicies policies;

@@ -1,6 +1,7 @@
 #pragma once
 // Writes one JSON object, member by member, in the order given: log lines and traces.
 
+#include "base/decimal.hpp"
 #include "base/time.hpp"
 #include "wire/json_text.hpp"
 
@@ -15,21 +16,28 @@ namespace keel::relay {
 
 class JsonObject {
  public:
+  // `room`: what it will take, if that is more than a little.
+  explicit JsonObject(size_t room = 0) {
+    out_.reserve(room);
+    out_ += '{';
+  }
+
   // `value` is JSON already.
   JsonObject& raw(std::string_view name, std::string_view value) {
-    if (out_.size() > 1) out_ += ',';
-    out_.append("\"").append(name).append("\":").append(value);
+    key(name).append(value);
     return *this;
   }
   JsonObject& null(std::string_view name) { return raw(name, "null"); }
   JsonObject& text(std::string_view name, std::string_view value) {
-    return raw(name, wire::json_quote(value));
+    wire::append_quoted(key(name), value);
+    return *this;
   }
   JsonObject& text_or_null(std::string_view name, std::string_view value) {
     return value.empty() ? null(name) : text(name, value);
   }
   JsonObject& number(std::string_view name, int64_t value) {
-    return raw(name, std::to_string(value));
+    append_number(key(name), value);
+    return *this;
   }
   JsonObject& number_or_null(std::string_view name, std::optional<int64_t> value) {
     return value ? number(name, *value) : null(name);
@@ -39,10 +47,8 @@ class JsonObject {
   }
   // Milliseconds to the microsecond; never negative.
   JsonObject& ms(std::string_view name, Duration value) {
-    const int64_t us = std::max<int64_t>(value.ns, 0) / 1'000;
-    std::string fraction = std::to_string(us % 1'000);
-    fraction.insert(0, 3 - fraction.size(), '0');
-    return raw(name, std::to_string(us / 1'000) + "." + fraction);
+    append_decimal(key(name), std::max<int64_t>(value.ns, 0) / 1'000, 3);
+    return *this;
   }
   JsonObject& ms_between(std::string_view name, Instant from, std::optional<Instant> to) {
     return to ? ms(name, elapsed(from, *to)) : null(name);
@@ -50,7 +56,12 @@ class JsonObject {
   std::string take() { return std::move(out_ += '}'); }
 
  private:
-  std::string out_ = "{";
+  std::string& key(std::string_view name) {
+    if (out_.size() > 1) out_ += ',';
+    return out_.append("\"").append(name).append("\":");
+  }
+
+  std::string out_;
 };
 
 }  // namespace keel::relay

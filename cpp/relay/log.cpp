@@ -7,8 +7,14 @@
 
 namespace keel::relay {
 
+namespace {
+
+constexpr size_t kUsualLine = 1000;
+
+}  // namespace
+
 std::string request_log_line(const Answer& answer, const Trace& trace, int64_t began_unix_ns) {
-  JsonObject out;
+  JsonObject out(kUsualLine);
   out.number("v", 1).text("id", trace.id).number("time", began_unix_ns);
   out.text_or_null("route", trace.route).text_or_null("tenant", trace.tenant);
   out.text("dialect", trace.dialect).flag("stream", trace.stream);
@@ -33,9 +39,7 @@ std::string log_identity(const Request& request, const Body& canonical) {
     made = std::move(*result);
     form = made;
   }
-  return wire::identity_of(request.tenant, request.facts.operation, request.facts.model, form)
-      .hex()
-      .substr(0, 32);
+  return wire::fingerprint_of(request.tenant, request.facts.operation, request.facts.model, form);
 }
 
 std::string log_tags(const Request& request) {

@@ -17,9 +17,9 @@ namespace keel::relay {
 // `began_unix_ns` is the wall clock at the request's arrival. What does not apply is null.
 std::string request_log_line(const Answer& answer, const Trace& trace, int64_t began_unix_ns);
 
-// 128 bits of SHA-256 in hex over tenant, operation, model asked for and canonical request: equal
-// for requests that ask the same. Empty if the request has no canonical form. `canonical` is used
-// if it is there.
+// 128 bits in hex over tenant, operation, model asked for and canonical request: equal for requests
+// that ask the same. Empty if the request has no canonical form. `canonical` is used if it is
+// there.
 std::string log_identity(const Request& request, const Body& canonical);
 
 // The client's tags, an object of strings (wire/tags): of its head, its `metadata` and its `user`.

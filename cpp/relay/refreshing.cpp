@@ -43,7 +43,7 @@ std::unique_ptr<Call> refresh_of(Engines& engines, CallId id) {
 void conclude_refresh(Engines& engines, const Call& call, Answer answer, Actions& actions) {
   engines.metrics.refresh(answer.kind == AnswerKind::ok);
   if (call.tries == 0) return;
-  engines.traces->keep(call.trace);
+  engines.traces->keep(*call.trace);
   actions.push_back(Refreshed{call.request.call, std::move(answer)});
 }
 

@@ -2,8 +2,8 @@
 
 #include "relay/health_checks.hpp"
 #include "relay/hedging.hpp"
-#include "relay/refreshing.hpp"
 #include "relay/leasing.hpp"
+#include "relay/refreshing.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -128,27 +128,29 @@ void Relay::on(Wake&, Actions& actions) {
   if (engines_.due.pop_due(now_, what)) due(what, actions);
 }
 
-void Relay::due(Due what, Actions& actions) {
-  Life life(engines_, actions, now_);
-  Call* call = nullptr;
+Call* Relay::call_due(const Due& what) {
   switch (what.kind) {
     case Due::Kind::call_deadline:
     case Due::Kind::call_wait:
     case Due::Kind::kept_back:
-      call = calls_.at(what.id).get();
-      break;
+      return calls_.at(what.id).get();
     case Due::Kind::attempt_limit:
     case Due::Kind::connect_limit:
     case Due::Kind::hedge:
-      call = call_of(what.id);
-      break;
+      return call_of(what.id);
     case Due::Kind::flight:
-    case Due::Kind::lease:
-      if (auto found = calls_.find(what.id); found != calls_.end()) call = found->second.get();
-      break;
+    case Due::Kind::lease: {
+      const auto found = calls_.find(what.id);
+      return found == calls_.end() ? nullptr : found->second.get();
+    }
     default:
-      break;
+      return nullptr;
   }
+}
+
+void Relay::due(Due what, Actions& actions) {
+  Life life(engines_, actions, now_);
+  Call* call = call_due(what);
   switch (what.kind) {
     case Due::Kind::call_deadline:
       call->deadline_timer = DueTimes::kNone;

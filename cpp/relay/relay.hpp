@@ -69,6 +69,7 @@ class Relay {
   void on(WallClock& event, Actions& actions);
   void on(Wake& event, Actions& actions);
   void on(Leased& event, Actions& actions);
+  Call* call_due(const Due& what);  // whose time has come; it may be over
   void due(Due what, Actions& actions);
 
   Call* call_of(AttemptId attempt);

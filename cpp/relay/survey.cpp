@@ -219,20 +219,24 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
   // Estimates are there to be compared, so all are made for the same output: what a model is known
   // to say must not make it look cheaper than one that has said nothing yet.
   int64_t compared = 0;
-  for (uint32_t i = 0; i < route.targets.size(); ++i)
-    compared = std::max(compared, expected_output_tokens(engines, call, i, now));
+  out.candidates.reserve(route.targets.size());
+  out.described.reserve(route.targets.size());
   for (uint32_t i = 0; i < route.targets.size(); ++i) {
-    Candidate candidate{.index = i, .target = route.targets[i].target};
+    const int64_t expected = expected_output_tokens(engines, call, i, now);
+    compared = std::max(compared, expected);
+    out.candidates.push_back({.index = i, .target = route.targets[i].target});
+    out.candidates.back().tokens = call.request.facts.input_tokens_estimate + expected;
+  }
+  for (uint32_t i = 0; i < route.targets.size(); ++i) {
+    Candidate& candidate = out.candidates[i];
     candidate.downgrade_only = route.targets[i].downgrade_only;
     bound_output(engines, call, candidate);
     int64_t in = input_bound(engines, call, candidate.target);
-    int64_t expected = expected_output_tokens(engines, call, i, now);
     candidate.worst_case = price(engines, call, out.request, i,
                                  {.in = in, .out = candidate.output_bound}, KEEL_USAGE_WORST_CASE);
     candidate.estimated =
         price(engines, call, out.request, i,
               {.in = call.request.facts.input_tokens_estimate, .out = compared}, KEEL_USAGE_ACTUAL);
-    candidate.tokens = call.request.facts.input_tokens_estimate + expected;
     candidate.removed = for_this_request(engines, call, candidate);
     if (candidate.eligible() && call.candidates[i].not_before > now) {
       candidate.removed = Removed::asked_to_wait;
@@ -252,7 +256,6 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
     candidate.recovering = candidate.on_trial && candidate.eligible() && !candidate.downgrade_only;
     read_latencies(engines.targets[candidate.target], now);
     out.described.push_back(describe(engines, call, candidate, best, now));
-    out.candidates.push_back(candidate);
   }
   return out;
 }

@@ -1,47 +1,36 @@
 #include "relay/telling.hpp"
 
 #include "relay/engines.hpp"
+#include "relay/sentence.hpp"
 
-#include <cstdio>
 #include <utility>
 
 namespace keel::relay {
 
-namespace {
-
-std::string in_seconds(Duration d) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f s", d.seconds());
-  return text;
-}
-
-}  // namespace
-
 std::string describe_request(const Engines& engines, const Call& call, Instant now) {
   const wire::Facts& facts = call.request.facts;
-  std::string out = "route " + call.trace->route + ", about " +
-                    std::to_string(facts.input_tokens_estimate) + " tokens in, deadline in " +
-                    in_seconds(remaining(call.deadline, now));
-  if (facts.max_output_tokens)
-    out += ", at most " + std::to_string(*facts.max_output_tokens) + " out";
+  Sentence out;
+  out << "route " << call.trace->route << ", about " << facts.input_tokens_estimate
+      << " tokens in, deadline in " << remaining(call.deadline, now);
+  if (facts.max_output_tokens) out << ", at most " << *facts.max_output_tokens << " out";
   if (call.requested) {
     TargetIndex target = engines.config->routes[call.route].targets[*call.requested].target;
-    out += ", begins at " + engines.config->targets[target].name;
+    out << ", begins at " << engines.config->targets[target].name;
   }
-  if (facts.side_effects) out += ", has side effects";
-  return out;
+  if (facts.side_effects) out << ", has side effects";
+  return out.take();
 }
 
 std::string describe_choice(const Engines& engines, const Call& call, const Survey& survey,
                             const Funding& funding) {
   const Candidate& chosen = survey.candidates[*funding.candidate];
-  std::string out = engines.config->targets[chosen.target].name;
-  out += ", hold " + to_usd_text(funding.hold) + " USD";
-  if (call.pinned == chosen.index) out += ", as decided before";
-  if (chosen.recovering) out += ", on trial";
-  if (!funding.downgraded.empty()) out += "; downgraded " + funding.downgraded;
-  if (funding.clamp) out += "; max_tokens set to " + std::to_string(*funding.clamp);
-  return out;
+  Sentence out;
+  out << engines.config->targets[chosen.target].name << ", hold " << funding.hold;
+  if (call.pinned == chosen.index) out << ", as decided before";
+  if (chosen.recovering) out << ", on trial";
+  if (!funding.downgraded.empty()) out << "; downgraded " << funding.downgraded;
+  if (funding.clamp) out << "; max_tokens set to " << *funding.clamp;
+  return out.take();
 }
 
 Choice choice_of(const Engines& engines, const Call& call, const Survey& survey, const Plan& plan,
@@ -69,42 +58,45 @@ Choice choice_of(const Engines& engines, const Call& call, const Survey& survey,
 
 std::string describe_attempt(const Engines& engines, const Call& call, Instant now) {
   const Attempt& attempt = *call.attempt;
-  return "try " + std::to_string(call.tries) + " at " +
-         engines.config->targets[attempt.target].name + ", limit " +
-         in_seconds(remaining(attempt.limit, now));
+  Sentence out;
+  out << "try " << call.tries << " at " << engines.config->targets[attempt.target].name
+      << ", limit " << remaining(attempt.limit, now);
+  return out.take();
 }
 
 std::string describe_outcome(const Engines& engines, const Attempt& attempt) {
-  std::string out = engines.config->targets[attempt.target].name + ": " +
-                    std::string(name_of(attempt.verdict.cls));
-  if (attempt.outcome.status > 0) out += ", status " + std::to_string(attempt.outcome.status);
-  if (!attempt.outcome.error_code.empty()) out += " " + attempt.outcome.error_code;
-  if (!attempt.outcome.message.empty())
-    out += ", \"" + attempt.outcome.message.substr(0, 200) + "\"";
-  if (attempt.outcome.hint.after) out += ", asks for " + in_seconds(*attempt.outcome.hint.after);
-  return out;
+  const Outcome& outcome = attempt.outcome;
+  Sentence out;
+  out << engines.config->targets[attempt.target].name << ": " << name_of(attempt.verdict.cls);
+  if (outcome.status > 0) out << ", status " << outcome.status;
+  if (!outcome.error_code.empty()) out << " " << outcome.error_code;
+  if (!outcome.message.empty())
+    out << ", \"" << std::string_view(outcome.message).substr(0, 200) << "\"";
+  if (outcome.hint.after) out << ", asks for " << *outcome.hint.after;
+  return out.take();
 }
 
 std::string describe_settlement(const AttemptRecord& record) {
   if (!record.sent) return "nothing was sent, the hold is released";
-  std::string out = "posted " + to_usd_text(record.posted) + " USD";
-  if (record.usage)
-    out += " for " + std::to_string(record.usage->in) + " in, " +
-           std::to_string(record.usage->out) + " out";
-  if (record.estimated) out += ", the full hold: it may have been billed";
-  return out;
+  Sentence out;
+  out << "posted " << record.posted;
+  if (record.usage) out << " for " << record.usage->in << " in, " << record.usage->out << " out";
+  if (record.estimated) out << ", the full hold: it may have been billed";
+  return out.take();
 }
 
 std::string describe_move(const Move& move) {
-  std::string out = move.why;
-  if (move.wait > Duration::zero()) out += ", in " + in_seconds(move.wait);
-  return out;
+  Sentence out;
+  out << move.why;
+  if (move.wait > Duration::zero()) out << ", in " << move.wait;
+  return out.take();
 }
 
 std::string describe_wait(const Engines& engines, const Survey& survey, Duration delay) {
   const Candidate& c = survey.candidates[earliest_of(survey).candidate];
-  return "nobody is free; wait " + in_seconds(delay) + " for " +
-         engines.config->targets[c.target].name;
+  Sentence out;
+  out << "nobody is free; wait " << delay << " for " << engines.config->targets[c.target].name;
+  return out.take();
 }
 
 std::string describe_exhaustion() {
@@ -112,14 +104,16 @@ std::string describe_exhaustion() {
 }
 
 std::string describe_answer(const Engines& engines, const Call& call, const Answer& answer) {
-  std::string out = std::string(name_of(answer.kind)) + ", status " + std::to_string(answer.status);
-  if (answer.from_target) out += " by " + engines.config->targets[answer.target].name;
+  Sentence out;
+  out << name_of(answer.kind) << ", status " << answer.status;
+  if (answer.from_target) out << " by " << engines.config->targets[answer.target].name;
   if (answer.cached)
-    out += call.trace->cache == "joined" ? ", given to another request too"
-           : answer.stale                ? ", stale, from the cache"
-                                         : ", from the cache";
-  if (!answer.message.empty()) out += ": " + answer.message.substr(0, 300);
-  return out + "; " + std::to_string(answer.sends) + " sends, " + to_usd_text(answer.cost) + " USD";
+    out << (call.trace->cache == "joined" ? ", given to another request too"
+            : answer.stale                ? ", stale, from the cache"
+                                          : ", from the cache");
+  if (!answer.message.empty()) out << ": " << std::string_view(answer.message).substr(0, 300);
+  out << "; " << answer.sends << " sends, " << answer.cost;
+  return out.take();
 }
 
 std::string key_subject(const Engines& engines, ProviderIndex provider, KeyIndex key) {

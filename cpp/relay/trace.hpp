@@ -35,6 +35,8 @@ struct TraceLine {
   Instant at;
   Stage stage = Stage::begin;
   std::string text;
+
+  friend bool operator==(const TraceLine&, const TraceLine&) = default;
 };
 
 struct AttemptRecord {
@@ -56,6 +58,8 @@ struct AttemptRecord {
   NanoUsd held;
   NanoUsd posted;
   bool estimated = false;  // posted without usage: the full hold
+
+  friend bool operator==(const AttemptRecord&, const AttemptRecord&) = default;
 };
 
 struct Trace {
@@ -113,6 +117,8 @@ struct Trace {
   // request began. Names, numbers and labels as in the request log; no secret.
   std::string to_json() const;
   std::string attempts_json() const;  // its `attempts` alone, an array
+
+  friend bool operator==(const Trace&, const Trace&) = default;
 
  private:
   std::string summary() const;

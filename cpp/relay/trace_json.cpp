@@ -14,8 +14,10 @@ std::string tokens(const Usage& usage) {
   return out.number("reasoning", usage.reasoning).take();
 }
 
+constexpr size_t kUsualAttempt = 400;
+
 std::string attempt(const AttemptRecord& record, size_t n, const Trace& trace) {
-  JsonObject out;
+  JsonObject out(kUsualAttempt);
   out.number("n", static_cast<int64_t>(n));
   out.text("provider", record.provider).text("model", record.model);
   out.text_or_null("key", record.key);

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
@@ -17,26 +18,23 @@ class Traces {
  public:
   explicit Traces(size_t kept) : limit_(kept) {}  // 0 keeps none
 
-  void keep(std::shared_ptr<const Trace> trace);
+  void keep(const Trace& trace);
   // Of two requests that came with the same id, the later one. Nothing: never seen, or too long
   // ago. O(1).
   std::shared_ptr<const Trace> find(std::string_view request_id, std::string_view tenant) const;
   size_t size() const { return ring_.size(); }
 
  private:
-  struct Name {  // views into the trace itself
-    std::string_view tenant, id;
-    bool operator==(const Name&) const = default;
+  struct Kept {
+    uint64_t name = 0;
+    std::string packed;
+    std::shared_ptr<const TargetNames> names;  // the same for all of one configuration
   };
-  struct Hash {
-    size_t operator()(const Name& name) const noexcept;
-  };
-  static Name name_of(const Trace& trace) { return {trace.tenant, trace.id}; }
 
   size_t limit_;
   size_t next_ = 0;  // where the next one goes: the oldest, once the ring is full
-  std::vector<std::shared_ptr<const Trace>> ring_;
-  std::unordered_map<Name, size_t, Hash> places_;
+  std::vector<Kept> ring_;
+  std::unordered_map<uint64_t, size_t> places_;  // in the ring, by name
 };
 
 }  // namespace keel::relay

@@ -25,18 +25,6 @@ bool is_id(std::string_view text) {
          });
 }
 
-std::string new_id() {
-  std::array<unsigned char, 16> chance;
-  RAND_bytes(chance.data(), chance.size());
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string id = "req_";
-  for (unsigned char byte : chance) {
-    id += kDigits[byte >> 4];
-    id += kDigits[byte & 15];
-  }
-  return id;
-}
-
 template <typename T>
 std::optional<T> number(std::string_view text) {
   T value{};
@@ -128,9 +116,26 @@ std::shared_ptr<const relay::Fields> forwarded(const http::Head& head, int64_t h
 
 }  // namespace
 
-std::string request_id(const http::Head& head) {
+std::string RequestIds::of(const http::Head& head) {
   const std::string_view offered = head.value_of("x-request-id");
-  return is_id(offered) ? std::string(offered) : new_id();
+  return is_id(offered) ? std::string(offered) : make();
+}
+
+std::string RequestIds::make() {
+  constexpr size_t kBytes = 16;
+  if (used_ + kBytes > chance_.size()) {
+    RAND_bytes(chance_.data(), static_cast<int>(chance_.size()));
+    used_ = 0;
+  }
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string id;
+  id.reserve(4 + 2 * kBytes);
+  id = "req_";
+  for (const size_t end = used_ + kBytes; used_ < end; ++used_) {
+    id += kDigits[chance_[used_] >> 4];
+    id += kDigits[chance_[used_] & 15];
+  }
+  return id;
 }
 
 bool asked_in_query(std::string_view query, std::string_view name) {

@@ -5,6 +5,7 @@
 #include "http/message.hpp"
 #include "relay/events.hpp"
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,8 +18,18 @@ inline constexpr int64_t kMostHops = 4;  // x-keel-hops beyond it is a loop: 508
 std::optional<http::Reply> read_request(http::Request& request, Operation operation,
                                         const std::string& id, relay::Request& out);
 
-// The client's x-request-id if it is a sane one, 1 to 128 of [A-Za-z0-9._:-]; else a new one.
-std::string request_id(const http::Head& head);
+class RequestIds {
+ public:
+  // The client's x-request-id if it is a sane one, 1 to 128 of [A-Za-z0-9._:-]; else a new one of
+  // 128 random bits.
+  std::string of(const http::Head& head);
+
+ private:
+  std::string make();
+
+  std::array<unsigned char, 1024> chance_;  // drawn at once: a draw of few bytes costs as much
+  size_t used_ = sizeof chance_;
+};
 
 // Is there something of this name in the query, other than `=0` and `=false`?
 bool asked_in_query(std::string_view query, std::string_view name);

@@ -31,6 +31,7 @@ std::string names_json(const std::vector<relay::RouteConfig>& routes) {
 
 Gateway::Gateway(GatewayOptions options)
     : options_(std::move(options)),
+      log_([this](std::function<void()> work) { loop_.post(std::move(work)); }),
       signals_(loop_.context().get_executor()),
       watch_(loop_, [this](Instant now) { watch_drain(now); }),
       metrics_page_([this] {

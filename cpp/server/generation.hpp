@@ -38,7 +38,7 @@ class Generation {
 
   const relay::Config& config() const { return loaded_->config; }
   const relay::Relay& relay() const { return *relay_; }
-  const Tenants& tenants() const { return tenants_; }
+  Tenants& tenants() { return tenants_; }
   net::Conductor& conductor() { return *conductor_; }
 
   // Goes on where the generation before is, whose calls go on too; first thing of all.

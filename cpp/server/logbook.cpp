@@ -48,6 +48,7 @@ void Logbook::notice(const relay::Notice& notice) {
 
 std::optional<std::string> Logbook::log_requests_to(const std::string& path) {
   if (path == path_) return std::nullopt;
+  write_requests();
   if (path.empty()) {
     requests_.reset();
   } else {
@@ -65,10 +66,18 @@ void Logbook::answered(const relay::Answer& answer, int64_t began_unix_ns) {
   if (!answer.trace || (!requests_ && !shown)) return;
   std::string line = relay::request_log_line(answer, *answer.trace, began_unix_ns);
   if (requests_) {
-    if (auto complaint = requests_->append(line))
-      say(relay::LogLevel::error, "request_log", "request log " + *complaint);
+    lines_.append(line).append("\n");
+    if (!std::exchange(writing_, true)) later_([this] { write_requests(); });
   }
   if (shown) write_line(std::move(line));
+}
+
+void Logbook::write_requests() {
+  writing_ = false;
+  if (!requests_ || lines_.empty()) return;
+  const auto complaint = requests_->append_all(lines_);
+  lines_.clear();
+  if (complaint) say(relay::LogLevel::error, "request_log", "request log " + *complaint);
 }
 
 }  // namespace keel::server

@@ -5,6 +5,7 @@
 #include "relay/config.hpp"
 #include "relay/events.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,15 @@ std::string log_line(relay::LogLevel level, std::string_view event, int64_t unix
 class Logbook {
  public:
   using Members = std::vector<std::pair<std::string, std::string>>;  // values are JSON
+  // Runs what it is given soon, after what is under way.
+  using Later = std::function<void(std::function<void()>)>;
+
+  // Lines of answered requests are written `later`, those that came until then together. All of
+  // them at the latest when this is destroyed.
+  explicit Logbook(Later later) : later_(std::move(later)) {}
+  ~Logbook() { write_requests(); }
+  Logbook(const Logbook&) = delete;
+  Logbook& operator=(const Logbook&) = delete;
 
   void set_level(relay::LogLevel level) { level_ = level; }
   bool shows(relay::LogLevel level) const {
@@ -36,9 +46,14 @@ class Logbook {
   void answered(const relay::Answer& answer, int64_t began_unix_ns);
 
  private:
+  void write_requests();
+
+  Later later_;
   relay::LogLevel level_ = relay::LogLevel::info;
   std::string path_;
   std::optional<io::LineFile> requests_;
+  std::string lines_;     // for it, each with its end
+  bool writing_ = false;  // they will be, later
 };
 
 }  // namespace keel::server

@@ -1,8 +1,9 @@
 #include "server/reply_head.hpp"
 
+#include "base/decimal.hpp"
+
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <optional>
 
 namespace keel::server {
@@ -10,8 +11,8 @@ namespace keel::server {
 namespace {
 
 std::string milliseconds_text(Duration d) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.3f", static_cast<double>(std::max<int64_t>(d.ns, 0)) / 1e6);
+  std::string text;
+  append_decimal(text, (std::max<int64_t>(d.ns, 0) + 500) / 1'000, 3);
   return text;
 }
 
@@ -58,14 +59,22 @@ void keep_tightest(std::optional<Left>& tightest,
   if (!tightest || left.share < tightest->share) tightest = left;
 }
 
-void add_limit(const std::string& what, const Left& left, http::Fields& out) {
+// Ours take the place of a provider's.
+struct LimitNames {
+  std::string_view end, limit, remaining, reset;
+};
+constexpr LimitNames kRequests{"-requests", "x-ratelimit-limit-requests",
+                               "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"};
+constexpr LimitNames kTokens{"-tokens", "x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens",
+                             "x-ratelimit-reset-tokens"};
+
+void add_limit(const LimitNames& names, const Left& left, http::Fields& out) {
   std::erase_if(out, [&](const auto& field) {
-    return field.first.starts_with("x-ratelimit-") && field.first.ends_with("-" + what);
+    return field.first.starts_with("x-ratelimit-") && field.first.ends_with(names.end);
   });
-  out.emplace_back("x-ratelimit-limit-" + what, std::to_string(left.limit));
-  out.emplace_back("x-ratelimit-remaining-" + what, std::to_string(left.remaining));
-  out.emplace_back("x-ratelimit-reset-" + what,
-                   std::to_string((left.reset.ns + 999'999) / 1'000'000) + "ms");
+  out.emplace_back(names.limit, std::to_string(left.limit));
+  out.emplace_back(names.remaining, std::to_string(left.remaining));
+  out.emplace_back(names.reset, std::to_string((left.reset.ns + 999'999) / 1'000'000) + "ms");
 }
 
 }  // namespace
@@ -124,8 +133,8 @@ void add_limits(const relay::Engines& engines, const std::string& tenant, Instan
     if (account == 0) break;
     account = engines.config->accounts[account].parent.value_or(0);
   }
-  if (requests) add_limit("requests", *requests, out);
-  if (tokens) add_limit("tokens", *tokens, out);
+  if (requests) add_limit(kRequests, *requests, out);
+  if (tokens) add_limit(kTokens, *tokens, out);
 }
 
 }  // namespace keel::server

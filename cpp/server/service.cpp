@@ -123,13 +123,13 @@ Service::Looked Service::look(const http::Request& request) {
 std::optional<http::Reply> Service::turn_away(const http::Request& request) {
   Looked looked = look(request);
   if (!looked.refusal) return std::nullopt;
-  return with_id(std::move(*looked.refusal), request_id(request.head));
+  return with_id(std::move(*looked.refusal), ids_.of(request.head));
 }
 
 http::Task<> Service::on_request(http::Request& request, http::Responder& responder) {
   Counted counted(open_);
   Looked looked = look(request);  // again: a reload may have come between head and body
-  Exchange on{request, responder, current_, request_id(request.head), looked.tenant, io::now()};
+  Exchange on{request, responder, current_, ids_.of(request.head), looked.tenant, io::now()};
   if (looked.refusal) {
     const http::Reply reply = with_id(std::move(*looked.refusal), on.id);
     co_await responder.reply(reply);

@@ -3,6 +3,7 @@
 
 #include "http/server.hpp"
 #include "server/endpoints.hpp"
+#include "server/front.hpp"
 #include "server/generation.hpp"
 #include "server/logbook.hpp"
 #include "server/session.hpp"
@@ -50,6 +51,7 @@ class Service final : public http::Handler {
   const int64_t started_unix_s_;
   std::shared_ptr<Generation> current_;
   WrongKeys wrong_keys_;
+  RequestIds ids_;
   size_t open_ = 0;  // requests that are being answered
   bool draining_ = false;
   bool closed_ = false;

@@ -11,6 +11,8 @@ namespace keel::server {
 
 namespace {
 
+constexpr size_t kUsualFields = 24;  // of a reply
+
 // Shared with the relay's side, which may answer before anybody waits.
 struct Waiting {
   explicit Waiting(http::Responder& with) : responder(&with) {}
@@ -31,6 +33,7 @@ http::Task<> reply_whole(Exchange& on, const relay::Answer& answer) {
   Generation& generation = *on.generation;
   http::Reply head;
   head.status = answer.status;
+  head.fields.reserve(kUsualFields);
   head.fields.emplace_back("x-request-id", on.id);
   const Duration overhead =
       answer.trace ? overhead_of(*answer.trace, on.came, now) : elapsed(on.came, now);
@@ -62,14 +65,17 @@ http::Task<> ask_plain(Exchange& on, relay::Request&& request, Logbook& log) {
     }
     co_await on.responder.wait();
   }
-  relay::Answer& answer = *waiting->answer;
-  log.answered(answer, began_unix_ns);
+  const relay::Answer& answer = *waiting->answer;
   if (left) {
     on.responder.close();
-    co_return;
+  } else if (answer.kind == relay::AnswerKind::cancelled) {
+    relay::Answer told = answer;
+    say_shutting_down(told, false);
+    co_await reply_whole(on, told);
+  } else {
+    co_await reply_whole(on, answer);
   }
-  if (answer.kind == relay::AnswerKind::cancelled) say_shutting_down(answer, false);
-  co_await reply_whole(on, answer);
+  log.answered(answer, began_unix_ns);
 }
 
 }  // namespace keel::server

@@ -89,10 +89,13 @@ const Tenants::Key* Tenants::find(const std::string& digest) const {
 }
 
 Caller Tenants::identify(const http::Head& head, const std::string& address, WrongKeys& wrong,
-                         Instant now) const {
+                         Instant now) {
   if (!any()) return {};
   const std::string_view key = client_key(head);
   if (key.empty()) return {Caller::Kind::no_key};
+  const SipMark mark = recent_.mark_of(address, key);
+  if (const void* recent = recent_.find(mark))
+    return {Caller::Kind::known, static_cast<const Key*>(recent)->tenant};
   const std::string digest = sha256_hex(key);
   const bool proved = wrong.proved(address, digest);
   if (!proved) {
@@ -105,6 +108,7 @@ Caller Tenants::identify(const http::Head& head, const std::string& address, Wro
     return {Caller::Kind::wrong_key};
   }
   if (!proved) wrong.prove(address, digest);
+  recent_.remember(mark, known);
   return {Caller::Kind::known, known->tenant};
 }
 

@@ -6,6 +6,7 @@
 #include "engine/rate_limiter.hpp"
 #include "http/head.hpp"
 #include "relay/config.hpp"
+#include "server/recent_keys.hpp"
 
 #include <string>
 #include <string_view>
@@ -55,7 +56,7 @@ class Tenants {
   bool any() const { return !keys_.empty(); }
   // Without tenants everybody is known and no key is looked at. Failures are counted.
   Caller identify(const http::Head& head, const std::string& address, WrongKeys& wrong,
-                  Instant now) const;
+                  Instant now);
 
  private:
   struct Key {
@@ -65,6 +66,7 @@ class Tenants {
   const Key* find(const std::string& digest) const;
 
   std::unordered_multimap<std::string, Key> keys_;  // by the digest's first half
+  RecentKeys recent_;                               // of them, with an address that proved it
 };
 
 }  // namespace keel::server

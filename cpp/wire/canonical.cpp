@@ -8,10 +8,13 @@
 #include <cmath>
 #include <new>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
 #include <openssl/evp.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 namespace keel::wire {
 
@@ -43,7 +46,7 @@ bool no_effect(const String& key) {
 
 class Canonical {
  public:
-  explicit Canonical(std::string_view text) : cursor_(text, kDepthMax) {}
+  explicit Canonical(std::string_view text) : text_size_(text.size()), cursor_(text, kDepthMax) {}
 
   Result<std::string> write();
 
@@ -61,6 +64,9 @@ class Canonical {
     return std::string_view(out_).substr(m.begin, m.key_end - m.begin);
   }
 
+  static constexpr size_t kUsualMembers = 16;  // open at once
+
+  size_t text_size_;
   json::Cursor cursor_;
   std::string out_;
   std::string sorted_;
@@ -70,6 +76,8 @@ class Canonical {
 
 Result<std::string> Canonical::write() {
   if (cursor_.kind() != Kind::object) return Error{"uncacheable", "", "not a JSON object"};
+  out_.reserve(text_size_);
+  members_.reserve(kUsualMembers);
   object(true);
   if (!cursor_.finish()) return Error{"uncacheable", "", cursor_.problem()};
   if (repeated_key_) return Error{"uncacheable", "", "a key stands twice in one object"};
@@ -197,6 +205,12 @@ Identity sha256(std::string_view bytes) {
   return out;
 }
 
+void append_hex(std::span<const uint8_t> bytes, std::string& out) {
+  constexpr char digits[] = "0123456789abcdef";
+  out.reserve(out.size() + 2 * bytes.size());
+  for (uint8_t byte : bytes) out.append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+}
+
 void append_part(std::string_view part, std::string& out) {
   auto length = static_cast<uint64_t>(part.size());
   for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(length >> shift));
@@ -216,13 +230,8 @@ Result<std::string> canonical_request(const Body& body) {
 }
 
 std::string Identity::hex() const {
-  constexpr char digits[] = "0123456789abcdef";
   std::string out;
-  out.reserve(64);
-  for (uint8_t byte : bytes) {
-    out.push_back(digits[byte >> 4]);
-    out.push_back(digits[byte & 15]);
-  }
+  append_hex(bytes, out);
   return out;
 }
 
@@ -247,6 +256,23 @@ Identity identity_of(std::string_view tenant_scope, Operation operation,
                      std::string_view target_name, std::string_view canonical,
                      std::string_view extra) {
   return identity_of(tenant_scope, operation, target_name, digest_of(canonical), extra);
+}
+
+std::string fingerprint_of(std::string_view tenant_scope, Operation operation,
+                           std::string_view target_name, std::string_view canonical) {
+  std::string parts;
+  parts.reserve(128);
+  append_part(kSchema, parts);
+  append_part(tenant_scope, parts);
+  append_part(name_of(operation), parts);
+  append_part(target_name, parts);
+  const XXH64_hash_t seed = XXH3_64bits(parts.data(), parts.size());
+  const XXH128_hash_t hash = XXH3_128bits_withSeed(canonical.data(), canonical.size(), seed);
+  XXH128_canonical_t bytes;  // the same on every machine
+  XXH128_canonicalFromHash(&bytes, hash);
+  std::string out;
+  append_hex({bytes.digest, sizeof bytes.digest}, out);
+  return out;
 }
 
 }  // namespace keel::wire

@@ -50,6 +50,12 @@ Identity identity_of(std::string_view tenant_scope, Operation operation,
                      std::string_view target_name, std::string_view canonical,
                      std::string_view extra = {});
 
+// 128 bits in lower-case hex over the same parts, by XXH3: for telling repeats in a log, where
+// nothing is decided by it. A fraction of the digest's price, and no secret keeps somebody from
+// making two requests share one.
+std::string fingerprint_of(std::string_view tenant_scope, Operation operation,
+                           std::string_view target_name, std::string_view canonical);
+
 }  // namespace keel::wire
 
 template <>

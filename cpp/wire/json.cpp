@@ -8,6 +8,8 @@ namespace keel::wire::json {
 
 namespace {
 
+constexpr size_t kUsualKeys = 16;
+
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -253,12 +255,13 @@ bool Cursor::fail(const char* wanted) {
 }
 
 void RepeatedKeys::add(const String& key) {
+  if (keys_.empty()) keys_.reserve(kUsualKeys);
   if (!key.escaped) {
     keys_.push_back(key.raw);
     return;
   }
-  key.append_exact(decoded_.emplace_back());
-  keys_.push_back(decoded_.back());
+  key.append_exact(decoded_.emplace_front());
+  keys_.push_back(decoded_.front());
 }
 
 bool RepeatedKeys::close(size_t mark) {

@@ -8,7 +8,7 @@
 #include "wire/json_text.hpp"
 
 #include <cstdint>
-#include <deque>
+#include <forward_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,7 +79,7 @@ class RepeatedKeys {
 
  private:
   std::vector<std::string_view> keys_;
-  std::deque<std::string> decoded_;  // what keys with escapes mean
+  std::forward_list<std::string> decoded_;  // what keys with escapes mean
   std::string found_;
 };
 

@@ -206,30 +206,45 @@ bool valid_utf8(std::string_view text) {
 
 }  // namespace json
 
-std::string json_quote(std::string_view text) {
+namespace {
+
+bool is_plain(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte >= 0x20 && byte < 0x80 && c != '"' && c != '\\';
+}
+
+void append_escaped(std::string& out, char c, bool utf8) {
   constexpr char hex[] = "0123456789abcdef";
-  bool utf8 = json::valid_utf8(text);
+  const auto byte = static_cast<unsigned char>(c);
+  if (c == '"' || c == '\\') {
+    out.append(1, '\\').append(1, c);
+  } else if (c == '\n') {
+    out.append("\\n");
+  } else if (byte < 0x20) {
+    out.append("\\u00").append(1, hex[byte >> 4]).append(1, hex[byte & 15]);
+  } else if (!utf8) {
+    out.append("\\ufffd");
+  } else {
+    out.push_back(c);
+  }
+}
+
+}  // namespace
+
+void append_quoted(std::string& out, std::string_view text) {
+  out.push_back('"');
+  auto at = std::find_if_not(text.begin(), text.end(), is_plain);
+  out.append(text.begin(), at);
+  const bool utf8 = at == text.end() || json::valid_utf8(text);
+  for (; at != text.end(); ++at)
+    is_plain(*at) ? out.push_back(*at) : append_escaped(out, *at, utf8);
+  out.push_back('"');
+}
+
+std::string json_quote(std::string_view text) {
   std::string out;
   out.reserve(text.size() + 2);
-  out.push_back('"');
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(c);
-    } else if (c == '\n') {
-      out.append("\\n");
-    } else if (byte < 0x20) {
-      out.append("\\u00");
-      out.push_back(hex[byte >> 4]);
-      out.push_back(hex[byte & 15]);
-    } else if (byte >= 0x80 && !utf8) {
-      out.append("\\ufffd");
-    } else {
-      out.push_back(c);
-    }
-  }
-  out.push_back('"');
+  append_quoted(out, text);
   return out;
 }
 

@@ -11,6 +11,7 @@ namespace keel::wire {
 
 // A JSON string literal. Bytes that are no UTF-8 become U+FFFD, one each.
 std::string json_quote(std::string_view text);
+void append_quoted(std::string& out, std::string_view text);  // the same behind other text
 
 namespace json {
 

@@ -93,7 +93,9 @@ std::string Tags::json() const {
   std::string out = "{";
   for (const auto& [name, value] : tags_) {
     if (out.size() > 1) out += ',';
-    out.append(json_quote(name)).append(":").append(json_quote(value));
+    append_quoted(out, name);
+    out += ':';
+    append_quoted(out, value);
   }
   return out += '}';
 }

@@ -63,6 +63,19 @@ def pin(cpu: int | None) -> Callable[[], None] | None:
     return None if cpu is None else lambda: os.sched_setaffinity(0, {cpu})
 
 
+def queued_kib(port: int, provider_port: int) -> float:
+    """Bytes in the sockets of the gateway at `port`: for its clients, and from its provider."""
+    queued = 0
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, remote, _, queues = line.split()[:5]
+        sending, received = (int(queue, 16) for queue in queues.split(":"))
+        if int(local.split(":")[1], 16) == port:
+            queued += sending
+        if int(remote.split(":")[1], 16) == provider_port:
+            queued += received
+    return queued / 1024
+
+
 class Server:
     """One process that listens. `tool`: a command that runs it (valgrind, strace)."""
 

@@ -34,6 +34,7 @@ from gateways import (
     load,
     nginx,
     provider,
+    queued_kib,
     request,
 )
 
@@ -47,12 +48,12 @@ class Effort(NamedTuple):
     seconds: float  # of a slice
     rate: float  # of the open loop
     idle_streams: int
-    slow_streams: int  # with a megabyte or two for each, and more in the kernel
+    slow_streams: int
     instructions: tuple[int, int]
     syscalls: tuple[int, int]
 
 
-FULL = Effort(11, 1.5, 400, 2000, 200, (2000, 6000), (1000, 5000))
+FULL = Effort(11, 1.5, 400, 2000, 2000, (2000, 6000), (1000, 5000))
 QUICK = Effort(3, 0.5, 400, 200, 40, (500, 1500), (200, 1200))
 
 
@@ -221,14 +222,15 @@ def run_streams(bench: Bench) -> dict[str, Any]:
 def run_held(
     bench: Bench, streams: int, seconds: int, events: int, gap_us: int, size: int
 ) -> dict[str, Any]:
-    """Private memory of streams that are not read beyond their first token: the most in a while."""
+    """Memory of streams that are not read beyond their first token: the most in a while. Private,
+    and what the kernel holds in the gateway's sockets."""
     asked = bench.asked("held", request("support", 900, stream=True))
     starters: dict[str, counted.Starter] = {
         "nginx": partial(nginx, buffering=False),
         "haproxy": haproxy,
         "keel": partial(keel, everything=True),
     }
-    out: dict[str, Any] = {"streams": streams}
+    out: dict[str, Any] = {"streams": streams, "queued": {}}
     with ExitStack() as stack:
         source = bench.keep(stack, provider(bench.tree, events, gap_us, size))
         for name, starter in starters.items():
@@ -236,17 +238,21 @@ def run_held(
             with held_streams(bench.tree, gateway.port, asked, 10):
                 before = gateway.private_kib()
             with held_streams(bench.tree, gateway.port, asked, streams):
-                most = 0
+                most = queued = 0
                 for _ in range(4 * seconds):
                     most = max(most, gateway.private_kib())
+                    queued = max(queued, queued_kib(gateway.port, source.port))
                     time.sleep(0.25)
                 out[name] = (most - before) / streams
+                out["queued"][name] = queued / streams
     return out
 
 
 def say_held(title: str, found: dict[str, Any]) -> None:
-    each = ", ".join(f"{name} {kib:.1f}" for name, kib in found.items() if name != "streams")
-    print(f"\n{title}, KiB of private memory for each of {found['streams']}: {each}")
+    names = [name for name in found if name not in ("streams", "queued")]
+    for what, kib in (("of private memory", found), ("in the kernel's queues", found["queued"])):
+        each = ", ".join(f"{name} {kib[name]:.1f}" for name in names)
+        print(f"{title}, KiB {what} for each of {found['streams']}: {each}")
 
 
 def run_counted(bench: Bench) -> dict[str, Any]:

@@ -162,5 +162,5 @@ def test_the_request_log(tmp_path, mock):
     log = tmp_path / "requests.jsonl"
     with Gateway(tmp_path / "g", route_over(mock.url, request_log={"path": str(log)})) as gateway:
         gateway.chat(headers={"x-request-id": "logged-1"})
-        assert '"id":"logged-1"' in log.read_text()
+        wait_until(lambda: '"id":"logged-1"' in log.read_text(), 10, "its line")
         assert "Hello" not in log.read_text()

@@ -19,6 +19,7 @@ OUTSIDE = {
     "openssl/": "OpenSSL",
     "pybind11/": "pybind11",
     "simdjson": "simdjson",
+    "xxhash.h": "xxHash",
     "yaml-cpp/": "yaml-cpp",
     "Python.h": "pybind11",
     **dict.fromkeys(

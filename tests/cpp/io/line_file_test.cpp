@@ -49,6 +49,28 @@ TEST_F(LineFileTest, RotatesBySizeAndKeepsOneBefore) {
   EXPECT_EQ(content(path() + ".1"), "second\nthird\n");
 }
 
+TEST_F(LineFileTest, SeveralLinesAreWrittenTogether) {
+  auto file = LineFile::open(path(), 8);
+  ASSERT_TRUE(file);
+  EXPECT_EQ(file->append_all(""), std::nullopt);
+  EXPECT_EQ(content(path()), "");
+  file->append_all("one\ntwo\nthree\n");
+  file->append_all("four\n");
+  EXPECT_EQ(content(path()), "four\n");
+  EXPECT_EQ(content(path() + ".1"), "one\ntwo\nthree\n");
+}
+
+TEST_F(LineFileTest, FindsOutInTimeWhatOthersWrote) {
+  const int64_t most = 1 << 20;
+  auto mine = LineFile::open(path(), most), theirs = LineFile::open(path(), most);
+  ASSERT_TRUE(mine && theirs);
+  const std::string line(1023, 'x');
+  for (int i = 0; i < 1024; ++i) theirs->append(line);
+  for (int i = 0; i < 100; ++i) mine->append(line);
+  EXPECT_LT(std::filesystem::file_size(path()), static_cast<uintmax_t>(most) / 2);
+  EXPECT_LE(std::filesystem::file_size(path() + ".1"), static_cast<uintmax_t>(most) + (2 << 10));
+}
+
 TEST_F(LineFileTest, FollowsARotationByAnotherProcess) {
   auto mine = LineFile::open(path(), 4), theirs = LineFile::open(path(), 4);
   ASSERT_TRUE(mine && theirs);

@@ -12,10 +12,10 @@ namespace {
 
 using nlohmann::json;
 
-std::shared_ptr<const Trace> trace(std::string id, std::string tenant = "") {
-  auto out = std::make_shared<Trace>();
-  out->id = std::move(id);
-  out->tenant = std::move(tenant);
+Trace trace(std::string id, std::string tenant = "") {
+  Trace out;
+  out.id = std::move(id);
+  out.tenant = std::move(tenant);
   return out;
 }
 
@@ -57,13 +57,14 @@ TEST(Traces, EachIsForTheTenantWhoseItWas) {
 
 TEST(Traces, OfEqualNamesTheLaterIsFoundUntilItLeaves) {
   Traces traces(3);
-  const auto first = trace("same"), second = trace("same");
+  Trace first = trace("same"), second = trace("same");
+  second.route = "the second's";
   traces.keep(first);
   traces.keep(second);
-  EXPECT_EQ(traces.find("same", ""), second);
+  EXPECT_EQ(*traces.find("same", ""), second);
   traces.keep(trace("a"));
   traces.keep(trace("b"));  // the first leaves; the name is the second's
-  EXPECT_EQ(traces.find("same", ""), second);
+  EXPECT_EQ(*traces.find("same", ""), second);
   traces.keep(trace("c"));
   EXPECT_EQ(traces.find("same", ""), nullptr);
   for (int i = 0; i < 1'000; ++i) traces.keep(trace(std::to_string(i % 2)));
@@ -78,7 +79,7 @@ TEST(Traces, AnAnsweredCallIsFoundAndAnOpenOneIsNot) {
   driven.ask("main", "shop");
   EXPECT_EQ(driven.relay().find_trace("request-1", "shop"), nullptr);
   driven.succeed();
-  EXPECT_EQ(driven.relay().find_trace("request-1", "shop"), driven.answer->trace);
+  EXPECT_EQ(*driven.relay().find_trace("request-1", "shop"), *driven.answer->trace);
   EXPECT_EQ(driven.relay().find_trace("request-1"), nullptr);
   driven.ask("nobody-knows-it");  // refused is answered too
   EXPECT_TRUE(driven.relay().find_trace("request-2"));

@@ -2,6 +2,9 @@
 
 #include "server/scene.hpp"
 
+#include <set>
+#include <string>
+
 namespace keel::server {
 namespace {
 
@@ -96,14 +99,17 @@ TEST(Front, PassesOnWhatTheListAllows) {
 }
 
 TEST(Front, RequestIds) {
-  EXPECT_EQ(request_id(head_with("x-request-id: My.id_1:2-3\r\n")), "My.id_1:2-3");
+  RequestIds ids;
+  EXPECT_EQ(ids.of(head_with("x-request-id: My.id_1:2-3\r\n")), "My.id_1:2-3");
   for (const std::string& wrong :
        {std::string("a b"), std::string("a\"b"), std::string(129, 'a')}) {
-    const std::string id = request_id(head_with("x-request-id: " + wrong + "\r\n"));
+    const std::string id = ids.of(head_with("x-request-id: " + wrong + "\r\n"));
     EXPECT_EQ(id.size(), 36u);
     EXPECT_TRUE(id.starts_with("req_"));
   }
-  EXPECT_NE(request_id(head_with("")), request_id(head_with("")));
+  std::set<std::string> made;
+  for (int i = 0; i < 1000; ++i) made.insert(ids.of(head_with("")));
+  EXPECT_EQ(made.size(), 1000u);
 }
 
 TEST(Front, BodiesItCanRead) {

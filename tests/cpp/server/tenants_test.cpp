@@ -52,8 +52,21 @@ TEST_F(TenantsTest, KnowsNothingElse) {
   EXPECT_EQ(ask("sha256:" + sha256_hex("sk-shop")).kind, Kind::wrong_key);
 }
 
+TEST_F(TenantsTest, AKeyIsKnownAgainForItsOwnTenantOnly) {
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ask("sk-shop").tenant, "shop");
+    EXPECT_EQ(ask("sk-lab").tenant, "lab");
+    EXPECT_EQ(ask("sk-sho").kind, Kind::wrong_key);
+  }
+  relay::Config config = two_tenants();
+  config.accounts[1].client_keys.clear();
+  Tenants reloaded(config);
+  EXPECT_EQ(reloaded.identify(head_with("api-key: sk-shop\r\n"), "10.0.0.1", wrong, now).kind,
+            Kind::wrong_key);
+}
+
 TEST_F(TenantsTest, WithoutTenantsNoKeyIsAsked) {
-  const Tenants none{relay::Config{}};
+  Tenants none{relay::Config{}};
   EXPECT_FALSE(none.any());
   EXPECT_EQ(none.identify(head_with(""), "a", wrong, now).kind, Kind::known);
 }
