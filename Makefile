@@ -94,8 +94,8 @@ endef
 # ---- care ----------------------------------------------------------------------------------------
 
 lint: build build/.lint-packages
-	$(VENV)/bin/ruff check python tests cpp
-	$(VENV)/bin/ruff format --check python tests cpp
+	$(VENV)/bin/ruff check python tests cpp notebooks
+	$(VENV)/bin/ruff format --check python tests cpp notebooks
 	$(VENV)/bin/mypy
 	clang-format --dry-run --Werror $(CPP_FILES)
 	$(VENV)/bin/python tests/tidy/headers_alone.py
@@ -105,8 +105,8 @@ lint: build build/.lint-packages
 	  clang-tidy --quiet -p build/tidy
 
 format: $(VENV)/.ready build/.lint-packages
-	$(VENV)/bin/ruff check --fix --quiet python tests cpp
-	$(VENV)/bin/ruff format --quiet python tests cpp
+	$(VENV)/bin/ruff check --fix --quiet python tests cpp notebooks
+	$(VENV)/bin/ruff format --quiet python tests cpp notebooks
 	clang-format -i $(CPP_FILES)
 
 asan: build/.packages
