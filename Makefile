@@ -32,7 +32,8 @@ SINCE ?= $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q
 TIDY_FILES = $(filter-out cpp/binding/%,$(filter cpp/%.cpp plugins/%.cpp, \
   $(if $(SINCE),$(shell git diff --name-only --diff-filter=d $(SINCE)),$(CPP_FILES))))
 
-.PHONY: test drill build setup lint format asan tsan fuzz simulate-night uptime prove bench clean
+.PHONY: test drill compare build setup lint format asan tsan fuzz simulate-night uptime prove bench \
+  clean
 
 test: build
 	cmake --build $(TREE)
@@ -154,6 +155,10 @@ uptime: build
 # Plants every fault of tests/faults, one at a time, and hunts it; FAULTS="name name": those only.
 prove: build
 	$(VENV)/bin/python tests/faults/prove.py $(FAULTS)
+
+# The same minute and a half lived, through sockets and fake providers, and simulated.
+compare: build
+	$(VENV)/bin/python tests/e2e/compare.py
 
 # BENCH_QUICK=1: a short look at the hop.
 bench: build build/.bench-packages
