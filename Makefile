@@ -32,8 +32,8 @@ SINCE ?= $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q
 TIDY_FILES = $(filter-out cpp/binding/%,$(filter cpp/%.cpp plugins/%.cpp, \
   $(if $(SINCE),$(shell git diff --name-only --diff-filter=d $(SINCE)),$(CPP_FILES))))
 
-.PHONY: test drill compare build setup lint format asan tsan fuzz simulate-night uptime prove bench \
-  clean
+.PHONY: test drill compare build setup lint format asan tsan fuzz simulate-night uptime prove \
+  bench clean
 
 test: build
 	cmake --build $(TREE)
