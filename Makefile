@@ -32,8 +32,8 @@ SINCE ?= $(shell git merge-base HEAD origin/main 2>/dev/null || git rev-parse -q
 TIDY_FILES = $(filter-out cpp/binding/%,$(filter cpp/%.cpp plugins/%.cpp, \
   $(if $(SINCE),$(shell git diff --name-only --diff-filter=d $(SINCE)),$(CPP_FILES))))
 
-.PHONY: test drill build setup lint format asan tsan fuzz simulate-night overspend uptime prove \
-  bench clean
+.PHONY: test drill compare build setup lint format asan tsan fuzz simulate-night overspend uptime \
+  prove bench clean
 
 test: build
 	cmake --build $(TREE)
@@ -95,8 +95,8 @@ endef
 # ---- care ----------------------------------------------------------------------------------------
 
 lint: build build/.lint-packages
-	$(VENV)/bin/ruff check python tests cpp
-	$(VENV)/bin/ruff format --check python tests cpp
+	$(VENV)/bin/ruff check python tests cpp notebooks
+	$(VENV)/bin/ruff format --check python tests cpp notebooks
 	$(VENV)/bin/mypy
 	clang-format --dry-run --Werror $(CPP_FILES)
 	$(VENV)/bin/python tests/tidy/headers_alone.py
@@ -106,8 +106,8 @@ lint: build build/.lint-packages
 	  clang-tidy --quiet -p build/tidy
 
 format: $(VENV)/.ready build/.lint-packages
-	$(VENV)/bin/ruff check --fix --quiet python tests cpp
-	$(VENV)/bin/ruff format --quiet python tests cpp
+	$(VENV)/bin/ruff check --fix --quiet python tests cpp notebooks
+	$(VENV)/bin/ruff format --quiet python tests cpp notebooks
 	clang-format -i $(CPP_FILES)
 
 asan: build/.packages
@@ -163,6 +163,10 @@ overspend: build
 	cmake --build $(TREE) --target test_sim
 	KEEL_FLEET_REQUESTS=$(FLEET_REQUESTS) KEEL_FIRST_SEED=$(FLEET_SEED) \
 	  $(TREE)/tests/cpp/test_sim --gtest_filter=Fleet.SpendsNothingTwiceOnAPartitionedStore
+
+# The same minute and a half lived, through sockets and fake providers, and simulated.
+compare: build
+	$(VENV)/bin/python tests/e2e/compare.py
 
 # BENCH_QUICK=1: a short look at the hop.
 bench: build build/.bench-packages

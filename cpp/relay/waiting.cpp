@@ -2,6 +2,7 @@
 // and when to say no.
 
 #include "engine/backoff.hpp"
+#include "relay/admission.hpp"
 #include "relay/answers.hpp"
 #include "relay/call.hpp"
 #include "relay/engines.hpp"

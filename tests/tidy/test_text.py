@@ -49,7 +49,14 @@ def test_lines_fit():
 
 def test_pages_fit_too():
     for page in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"):
-        lines = text_of(ROOT / page).splitlines()
+        # What a program printed is as wide as it printed it.
+        text = re.sub(
+            r"(?s)^```text\n.*?^```$",
+            lambda block: "\n" * block[0].count("\n"),
+            text_of(ROOT / page),
+            flags=re.M,
+        )
+        lines = text.splitlines()
         found = [n for n in lines_too_long("\n".join(lines)) if not lines[n - 1].startswith("|")]
         assert found == [], page
 

@@ -25,8 +25,8 @@ def _sends(value: float) -> str:
     return f"{value:.3f}"
 
 
-def _mills(value: float) -> str:
-    return dollars(value, 6)
+def _thousand(value: float) -> str:
+    return dollars(1000 * value)
 
 
 def _seconds(value: float) -> str:
@@ -45,7 +45,7 @@ _SHOWN: dict[str, tuple[str, Callable[[float], str], Callable[[float], str]]] = 
     "hit_rate": ("from the cache", share, _points),
     "downgraded": ("downgraded", _count, _count),
     "cost": ("cost", dollars, dollars),
-    "cost_per_answer": ("cost per answer", _mills, _mills),
+    "cost_per_answer": ("per 1,000 answers", _thousand, _thousand),
 }
 _ALWAYS = {"availability", "latency_p50", "latency_p99", "sends_per_request", "cost"}
 SAME = "the same in every seed"
@@ -71,7 +71,8 @@ def comparison_text(first: str, one: Runs, second: str, other: Runs) -> str:
             gap = found.difference
             means = [read(found.first.mean), read(found.second.mean)]
             signed = partial(_signed, read=read_difference)
-            said = [signed(gap.mean), _interval(gap, signed), _verdict(found)]
+            bare = partial(_bare, read=signed)
+            said = [signed(gap.mean), _interval(gap, bare), _verdict(found)]
             rows.append([words, *means, *said])
     head = f"{_seeds(one)}, both configurations on each; difference: the second less the first"
     return f"{head}:\n{_table(rows)}"
@@ -98,9 +99,12 @@ def _seeds(runs: Runs) -> str:
 def _interval(got: Estimate, read: Callable[[float], str]) -> str:
     if got.low is None or got.high is None:
         return "-"
-    low, _, unit = read(got.low).partition(" ")
-    high = read(got.high)
-    return f"{low if high.endswith(unit) else read(got.low)} to {high}"
+    return f"{read(got.low)} to {read(got.high)}"
+
+
+def _bare(value: float, read: Callable[[float], str]) -> str:
+    """Without the unit: it stands at the difference."""
+    return read(value).partition(" ")[0]
 
 
 def _signed(value: float, read: Callable[[float], str]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _FAILED = "#B00020"
 _NO_LATENCY = float("nan")
+_MOST_POINTS = 128  # more are noise
 
 
 def plot(
@@ -40,10 +42,11 @@ def plot(
     unit, scale = _time_unit(span)
     for (name, run), colour in zip(named.items(), itertools.cycle(COLOURS), strict=False):
         series = run.summary().series
-        at = [t / scale for t in series.at]
-        _rates(rates, at, series, name, colour, first=run is next(iter(named.values())))
-        _waits(waits, at, series, name, colour)
-        spent = list(itertools.accumulate(series.cost))
+        step = max(1, math.ceil(len(series.at) / _MOST_POINTS))
+        at = [t / scale for t in series.at[::step]]
+        _rates(rates, at, series, step, name, colour, first=run is next(iter(named.values())))
+        _waits(waits, at, series, step, name, colour)
+        spent = list(itertools.accumulate(_sums(series.cost, step)))
         money.plot(at, spent, color=colour, label=name or "posted")
     rates.set_ylabel("requests per second")
     waits.set_ylabel("seconds to the answer")
@@ -54,7 +57,7 @@ def plot(
     rates.set_ylim(bottom=0)
     for axes in (rates, waits, money):
         axes.grid(True, color="#dddddd", linewidth=0.6)
-        axes.legend(loc="upper right", frameon=False, fontsize="small")
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, fontsize="small")
     if title:
         figure.suptitle(title)
     if path is not None:
@@ -74,21 +77,31 @@ def _time_unit(span_s: float) -> tuple[str, float]:
     return ("minutes", 60.0) if span_s < 4 * 3600 else ("hours", 3600.0)
 
 
-def _rates(axes: Any, at: list[float], s: Series, name: str, colour: str, first: bool) -> None:
-    per_second = [count / s.bucket for count in s.asked]
-    failed = [count / s.bucket for count in s.failed]
+def _sums(values: Sequence[float], step: int) -> list[float]:
+    return [sum(values[i : i + step]) for i in range(0, len(values), step)]
+
+
+def _rates(
+    axes: Any, at: list[float], s: Series, step: int, name: str, colour: str, first: bool
+) -> None:
+    width = s.bucket * step
     of = f", {name}" if name else ""
     if first:  # what is asked is the same for all
-        axes.fill_between(at, per_second, color="#cccccc", step="post", label="asked")
+        asked = [count / width for count in _sums(s.asked, step)]
+        axes.fill_between(at, asked, color="#cccccc", step="post", label="asked")
+    failed = [count / width for count in _sums(s.failed, step)]
     shown = colour if name else _FAILED
     axes.plot(at, failed, color=shown, drawstyle="steps-post", label=f"failed{of}")
 
 
-def _waits(axes: Any, at: list[float], s: Series, name: str, colour: str) -> None:
+def _waits(axes: Any, at: list[float], s: Series, step: int, name: str, colour: str) -> None:
+    """Of several buckets the mean of their quantiles, by how many were answered in each."""
     of = f", {name}" if name else ""
+    answered = _sums(s.answered, step)
     for values, style, what in ((s.latency_p50, "-", "p50"), (s.latency_p99, ":", "p99")):
+        weighted = [v * n for v, n in zip(values, s.answered, strict=True)]
         shown = [
-            value if answered else _NO_LATENCY
-            for value, answered in zip(values, s.answered, strict=True)
+            total / n if n else _NO_LATENCY
+            for total, n in zip(_sums(weighted, step), answered, strict=True)
         ]
         axes.plot(at, shown, color=colour, linestyle=style, label=f"{what}{of}")

@@ -19,9 +19,9 @@ def share(value: float | None) -> str:
     return text.replace("%", " %")
 
 
-def dollars(amount: Decimal | float, digits: int = 4) -> str:
+def dollars(amount: Decimal | float) -> str:
     """`$12.3456`."""
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.{digits}f}"
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.4f}"
 
 
 def duration(seconds: float) -> str:
