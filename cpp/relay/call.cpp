@@ -51,8 +51,8 @@ void Life::run(Call& call, Next next) {
 void Life::begin(Call& call) {
   call.began = now_;
   call.trace = std::make_shared<Trace>();
-  call.trace->lines.reserve(kUsualLines);
   call.trace->says_why = engines_.config->traces_say_why;
+  if (call.trace->says_why) call.trace->lines.reserve(kUsualLines);
   call.trace->names = engines_.target_names;
   call.trace->id = call.request.id;
   call.trace->tenant = call.request.tenant;

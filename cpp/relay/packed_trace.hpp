@@ -9,7 +9,8 @@
 
 namespace keel::relay {
 
-// Replaces what is in `out`, whose memory is used again.
+// Replaces what is in `out`, whose memory is used again. The targets' names, which thousands share,
+// are not part of it.
 void pack(const Trace& trace, std::string& out);
 // Of what pack() made, in this process.
 Trace unpack(std::string_view packed);

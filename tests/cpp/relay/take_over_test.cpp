@@ -307,7 +307,7 @@ TEST(TakeOver, TracesOfBothAreFoundHere) {
   after.follow(before);
   before.succeed();
   EXPECT_TRUE(after.relay().find_trace("request-1"));
-  EXPECT_EQ(after.relay().find_trace("request-2"), before.answer->trace);
+  EXPECT_EQ(*after.relay().find_trace("request-2"), *before.answer->trace);
 }
 
 TEST(TakeOver, TheAlertIsToldOnceByWhoeverIsInForce) {
