@@ -154,7 +154,7 @@ uptime: build
 
 # Plants every fault of tests/faults, one at a time, and hunts it; FAULTS="name name": those only.
 prove: build
-	$(VENV)/bin/python tests/faults/prove.py $(FAULTS)
+	$(VENV)/bin/python tests/faults/prove.py $(or $(FAULTS),--table tests/faults/README.md)
 
 # Eight relays on a partitioned store spend nothing twice, over FLEET_REQUESTS requests.
 FLEET_REQUESTS ?= 10000000

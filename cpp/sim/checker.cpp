@@ -35,6 +35,8 @@ void Checker::attach(const Simulator& simulator, const relay::Config& config) {
   config_ = held_to_ ? held_to_.get() : &config;
   targets_.resize(config.targets.size(), {{}, {}, {.floor = -1}});
   trials_.resize(config.targets.size());
+  doors_.resize(config.targets.size());
+  well_since_.resize(config.providers.size());
   for (const relay::RouteConfig& route : config_->routes) {
     routes_.push_back({{}, {}, route.retry.extra_sends});
     hedges_.push_back({{}, {}, {route.hedge ? route.hedge->share : 0, 0, kHedgesWindow}});
@@ -105,7 +107,12 @@ void Checker::send(const relay::Send& send, const Exchange& exchange, Instant no
     call.last_target = send.target;
     call.last_key = send.key;
   }
-  Ask ask{send.call, send.target, send.key, exchange, send.max_output_tokens.has_value()};
+  Ask ask{send.call,
+          send.target,
+          send.key,
+          exchange,
+          send.max_output_tokens.has_value(),
+          look_at(send.target, now).epoch};
   const auto& breaker = simulator_->relay().engines().targets[send.target].breaker;
   if (breaker.state() == engine::Breaker::State::half_open) {
     ask.trial = now;
@@ -216,6 +223,16 @@ void Checker::check_key(const relay::Send& send, Instant now) {
   check(
       cooling == cooling_until_.end() || now >= cooling->second, "K1",
       [&] { return "a (key, model) that is cooling is used; " + story_of(send.call); }, now);
+  auto benched = benched_until_.find({target.provider, scope_of(target.provider, key)});
+  check(
+      benched == benched_until_.end() || now >= benched->second, "K1",
+      [&] { return "a key of an exhausted account is used; " + story_of(send.call); }, now);
+}
+
+NanoUsd Checker::price_of(const Ask& ask, const Usage& usage) const {
+  const relay::TargetConfig& t = config_->targets[ask.target];
+  const auto& price = config_->providers[t.provider].models[t.model].price;
+  return price ? cost_of(usage, *price) : NanoUsd{0};
 }
 
 void Checker::sent(AttemptId attempt, Instant) {
@@ -223,11 +240,7 @@ void Checker::sent(AttemptId attempt, Instant) {
   if (found == asks_.end() || found->second.sent) return;
   Ask& ask = found->second;
   ask.sent = true;
-  const NanoUsd bill = [&] {
-    const relay::TargetConfig& t = config_->targets[ask.target];
-    const auto& price = config_->providers[t.provider].models[t.model].price;
-    return price ? cost_of(ask.exchange.true_usage, *price) : NanoUsd{0};
-  }();
+  const NanoUsd bill = price_of(ask, ask.exchange.true_usage);
   true_bill_ += bill;
   auto call = calls_.find(ask.call);
   if (call == calls_.end()) return;
@@ -235,7 +248,19 @@ void Checker::sent(AttemptId attempt, Instant) {
   call->second.true_bill += bill;
 }
 
+// What is beyond the limit is on the bill as soon as its usage was told.
+void Checker::bill_overrun(const Ask& ask, Watched& call) {
+  if (!ask.exchange.outcome.usage) return;
+  const NanoUsd more =
+      std::max(price_of(ask, *ask.exchange.outcome.usage) - price_of(ask, ask.exchange.true_usage),
+               NanoUsd{0});
+  true_bill_ += more;
+  call.true_bill += more;
+}
+
+// The attempt is over.
 void Checker::forget(const Ask& ask) {
+  note_result(ask);
   if (!ask.trial) return;
   std::vector<Instant>& trials = trials_[ask.target];
   trials.erase(std::find(trials.begin(), trials.end(), *ask.trial));
@@ -254,6 +279,7 @@ void Checker::finished(AttemptId attempt, const Exchange& exchange, const Body& 
   ask.exchange = exchange;
   if (call->second.request.facts.stream)
     return end_of_stream(attempt, ask, call->second, false, now);
+  if (exchange.fault == Fault::overrun && ask.sent) bill_overrun(ask, call->second);
   const bool whole =
       (exchange.fault == Fault::none || exchange.fault == Fault::overrun) && !ask.clamped;
   cache_.replied(reply.view(), call->second.request, call->second.route, ask.target, whole, now);
@@ -275,8 +301,12 @@ void Checker::learn(const Ask& ask, Watched& call, Instant now) {
   rule_out_where_fault_says(fault, ask, call);
   if (states_a_delay(fault))
     call.server_delay = std::min(*ask.exchange.outcome.hint.after, kLongestServerDelay);
-  if (fault == Fault::quota)
-    call.scopes_spent.insert({target.provider, scope_of(target.provider, key)});
+  if (fault == Fault::quota) {
+    const std::pair scope{target.provider, scope_of(target.provider, key)};
+    call.scopes_spent.insert(scope);
+    Instant& until = benched_until_[scope];
+    until = std::max(until, now + ask.exchange.outcome.hint.after.value_or(minutes(15)));
+  }
   if (fault == Fault::unauthorized) dead_keys_.insert({target.provider, key});
   if (fault == Fault::throttled)
     cooling_until_[{target.provider, key, target.model}] = now + *call.server_delay;
@@ -343,19 +373,6 @@ void Checker::aborted(AttemptId attempt, Instant now) {
     call->second.targets_over.insert(ask.target);
 }
 
-void Checker::probe(const relay::Probe& probe) {
-  probes_[probe.probe] = probe;
-}
-
-void Checker::probed(const relay::Probed& result) {
-  auto found = probes_.find(result.probe);
-  if (found == probes_.end()) return;
-  const bool good = (result.status >= 200 && result.status < 300) || result.status == 403;
-  if (good && found->second.key) dead_keys_.erase({found->second.provider, *found->second.key});
-  if (good && !found->second.key) dead_keys_.erase({found->second.provider, 0});
-  probes_.erase(found);
-}
-
 void Checker::responded(CallId id, const relay::Answer& answer, Instant now) {
   auto found = calls_.find(id);
   check(found != calls_.end(), "R3", "a call is answered twice, or was never asked", now);
@@ -376,6 +393,11 @@ void Checker::responded(CallId id, const relay::Answer& answer, Instant now) {
       call.true_bill <= posted, "B3",
       [&] { return "billed " + to_usd_text(call.true_bill) + ", posted " + to_usd_text(posted); },
       now);
+  check(
+      call.in_flight == 0, "X2",
+      [&] { return "a provider goes on for a call that is over; " + story_of(id); }, now);
+  for (const auto& [target, epoch] : call.results)
+    if (config_->targets[target].sole) note_result(target, epoch);
   judge_words(call, answer, now);
   posted_ += posted;
   for (AccountIndex account = 0; account < config_->accounts.size(); ++account) {

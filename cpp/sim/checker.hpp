@@ -47,7 +47,8 @@ class Checker {
   void pressed(const relay::Backpressure& event);
   void left(CallId call);
   void probe(const relay::Probe& probe);
-  void probed(const relay::Probed& result);
+  void probed(const relay::Probed& result, Instant now);
+  void probe_given_up(ProbeId probe, Instant now);
   void responded(CallId call, const relay::Answer& answer, Instant now);
   void refreshed(const relay::Refreshed& event, Instant now);
   void after_event(Instant now);
@@ -71,6 +72,7 @@ class Checker {
     std::optional<KeyIndex> key;
     Exchange exchange;
     bool clamped = false;
+    uint64_t epoch = 0;            // of its breaker, as counted here
     std::optional<Instant> trial;  // of a half-open breaker, since when
     bool sent = false;
   };
@@ -97,7 +99,17 @@ class Checker {
     bool left = false;  // its caller
     int in_flight = 0;  // attempts
     int hedges = 0;
-    Instant decided = Instant::never();  // between two that race
+    Instant decided = Instant::never();                     // between two that race
+    std::vector<std::pair<TargetIndex, uint64_t>> results;  // and the epochs they are of
+  };
+  // A breaker as seen from outside: every change of its state begins an epoch.
+  struct Door {
+    engine::Breaker::State state = engine::Breaker::State::closed;
+    uint64_t epoch = 0;
+    uint64_t epoch_before = 0;  // this event
+    Instant since;
+    bool fresh = false, stale = false;  // results in this event
+    bool must_move = false;
   };
   // Requests and extras with their exact times: the sliding window as it is, not in buckets.
   struct Load {
@@ -129,6 +141,15 @@ class Checker {
   void check_tiers(const relay::Call& call, Instant now);
   void learn(const Ask& ask, Watched& call, Instant now);
   void check_breakers(Instant now);
+  void check_results(TargetIndex target, Instant now);
+  void check_flights(Instant now);
+  Door& look_at(TargetIndex target, Instant now);
+  void note_result(const Ask& ask);
+  void note_result(TargetIndex target, uint64_t epoch);
+  void note_probe(ProviderIndex provider, bool well, Instant now);
+  NanoUsd price_of(const Ask& ask, const Usage& usage) const;
+  void bill_overrun(const Ask& ask, Watched& call);
+  Duration longest_wait() const;
   void check_places(Instant now);
   void check_money(Instant now);
   void check_rates(Instant now);
@@ -150,13 +171,23 @@ class Checker {
   std::unordered_map<AttemptId, Ask> asks_;
   std::vector<Load> targets_;
   std::vector<std::vector<Instant>> trials_;  // in flight, per target: when they began
+  std::vector<Door> doors_;                   // per target
+  std::vector<Instant> well_since_;  // per provider: since when every free call ended well, and
+                                     // a key was there to ask with
+  std::set<CallId> forgotten_;       // they wait for who has ended
+  Instant flights_seen_;
   CacheBooks cache_;
   StreamBooks streams_;
   std::vector<Load> routes_;
   std::vector<Load> hedges_;  // of routes
   std::set<std::pair<ProviderIndex, KeyIndex>> dead_keys_;
   std::map<std::tuple<ProviderIndex, KeyIndex, uint32_t>, Instant> cooling_until_;
-  std::unordered_map<ProbeId, relay::Probe> probes_;
+  std::map<std::pair<ProviderIndex, std::string>, Instant> benched_until_;  // billing scopes
+  struct FreeCall {
+    relay::Probe probe;
+    bool revives = false;  // its key was dead when it was sent: a good answer brings it back
+  };
+  std::unordered_map<ProbeId, FreeCall> probes_;
   struct Places {                                       // in an account's requests per minute
     std::vector<Instant> kept;                          // when they were taken
     std::vector<std::pair<Instant, Instant>> returned;  // taken, and given back

@@ -23,18 +23,7 @@ void Checker::after_event(Instant now) {
   check_breakers(now);
   check_places(now);
   check_money(now);
-}
-
-void Checker::check_breakers(Instant now) {
-  const auto& targets = simulator_->relay().engines().targets;
-  for (TargetIndex i = 0; i < targets.size(); ++i) {
-    const engine::Breaker& breaker = targets[i].breaker;
-    check(
-        breaker.trials_in_flight() <= config_->breaker.half_open_in_flight, "C1",
-        [&] { return "too many trials at " + config_->targets[i].name; }, now);
-    check(breaker.permits_returned() <= breaker.permits_given(), "C4", "a permit came back twice",
-          now);
-  }
+  check_flights(now);
 }
 
 void Checker::check_places(Instant now) {
@@ -65,20 +54,28 @@ void Checker::check_money(Instant now) {
   }
 }
 
-// L1 over what kept its place: in any minute at most the limit and its burst. What was taken before
-// the minute and given back within it makes room there.
+// L1 over what kept its place: in any interval t at most the burst, one, and what t earns. What was
+// taken before the interval and given back within it makes room there.
 void Checker::check_rates(Instant now) {
   for (AccountIndex i = 0; i < places_.size(); ++i) {
     const int64_t limit = config_->accounts[i].limits.requests_per_minute;
     if (limit == 0) continue;
     std::vector<Instant>& kept = places_[i].kept;
     std::sort(kept.begin(), kept.end());
-    const int64_t most = limit + engine::Quota::requests_per_minute(limit).burst + 1;
+    const int64_t burst = engine::Quota::requests_per_minute(limit).burst;
+    // What was admitted up to a request, less what the time up to it has earned; in requests, times
+    // the nanoseconds of a minute.
+    const auto ahead = [&](size_t nth) {
+      return static_cast<__int128>(nth) * minutes(1).ns - __int128{kept[nth].ns} * limit;
+    };
     size_t first = 0;
     for (size_t last = 0; last < kept.size(); ++last) {
-      while (kept[last] - kept[first] >= minutes(1)) ++first;
+      if (ahead(last) < ahead(first)) first = last;
+      if (ahead(last) - ahead(first) <= __int128{burst} * minutes(1).ns) continue;
       const auto count = static_cast<int64_t>(last - first + 1);
-      if (count <= most) continue;
+      const int64_t most =
+          burst + 1 +
+          static_cast<int64_t>(__int128{(kept[last] - kept[first]).ns} * limit / minutes(1).ns);
       const int64_t room = std::count_if(
           places_[i].returned.begin(), places_[i].returned.end(), [&](const auto& place) {
             return place.first < kept[first] && place.second >= kept[first] &&
@@ -86,7 +83,9 @@ void Checker::check_rates(Instant now) {
           });
       check(
           count <= most + room, "L1",
-          [&] { return config_->accounts[i].name + " admitted too many requests in a minute"; },
+          [&] {
+            return config_->accounts[i].name + " admitted more requests than its rate allows";
+          },
           now);
     }
   }

@@ -193,7 +193,7 @@ void Simulator::feed(relay::Event event, Instant now) {
   clock_ = std::max(clock_, now);
   if (checker_) {
     if (const auto* sent = std::get_if<relay::Sent>(&event)) checker_->sent(sent->attempt, clock_);
-    if (const auto* probed = std::get_if<relay::Probed>(&event)) checker_->probed(*probed);
+    if (const auto* probed = std::get_if<relay::Probed>(&event)) checker_->probed(*probed, clock_);
     if (const auto* pressed = std::get_if<relay::Backpressure>(&event)) checker_->pressed(*pressed);
     if (const auto* cancel = std::get_if<relay::Cancel>(&event)) checker_->left(cancel->call);
   }
@@ -281,6 +281,7 @@ void Simulator::carry_out(relay::Probe& probe) {
 }
 
 void Simulator::carry_out(relay::AbortProbe& abort) {
+  if (checker_) checker_->probe_given_up(abort.probe, clock_);
   probes_.erase(abort.probe);
 }
 

@@ -269,6 +269,7 @@ TEST(CheckerOfStreams, SeesAnEndBeforeAnError) {
   Forged f;
   f.begin(0);
   f.pass_all();
+  f.end();
   f.answer(AnswerKind::stream_interrupted);
   EXPECT_WRONG(f, "S1");
 }
