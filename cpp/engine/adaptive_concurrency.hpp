@@ -27,6 +27,8 @@ class AdaptiveConcurrency {
   // How it ended, told before the place is given back. Neither: it proves nothing.
   void throttled(Lease lease, Instant now);
   void succeeded(Lease lease, Instant now);
+  // It shows life and counts until then.
+  void renew(Lease lease, Instant until, Instant now) { places_.renew(lease, until, now); }
   bool leave(Lease lease, Instant now) { return places_.leave(lease, now); }
 
   int64_t in_flight(Instant now) const { return places_.in_flight(now); }

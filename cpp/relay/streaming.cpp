@@ -221,8 +221,11 @@ void Life::streamed(Call& call, StreamEvent&& event, Fields&& fields) {
     watch(call, now_ + kUsageWait);
   else if (attempt.stream.content && !had_content)
     watch(call, now_ + settings_of(engines_, call).stall);
-  if (attempt.stream.content && !had_content)
-    engines_.targets[attempt.target].breaker.extend(attempt.permit, call.deadline + seconds(1));
+  if (attempt.stream.content && !had_content) {
+    TargetEngines& target = engines_.targets[attempt.target];
+    target.breaker.extend(attempt.permit, call.deadline + seconds(1));
+    target.pool->renew(attempt.in_pool, call.leases_end(), now_);
+  }
   deliver(call, std::move(frames));
   keep_back(call);
 }

@@ -38,6 +38,13 @@ Duration trial_time(const Engines& engines, const Call& call, TargetIndex target
   return p99 ? std::max(kShortestTrial, *p99 * 3) : Duration::max();
 }
 
+// How long an attempt that shows no life counts as work of the provider's: what an incident has
+// swallowed would otherwise hold the few places of a cut pool until its own deadline.
+Duration busy_at_most(const Engines& engines, const Call& call, TargetIndex target, Instant now) {
+  const Duration usual = trial_time(engines, call, target, now);
+  return usual == Duration::max() ? kLongestUnhurried : std::max(kLongestUnhurried, usual);
+}
+
 void count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex target,
                  Instant now) {
   TargetEngines& t = engines.targets[target];
@@ -130,7 +137,8 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
                          call.leases_end(), now);
   assert(out.key && "the survey of this instant said that a key was free");
   out.place = provider.limits.take(out.tokens, call.leases_end(), now);
-  out.in_pool = target.pool->enter(call.leases_end(), now);
+  out.in_pool = target.pool->enter(
+      std::min(call.leases_end(), now + busy_at_most(engines, call, candidate.target, now)), now);
   auto hold = engines.budget->reserve(call.budget_accounts, funding.hold,
                                       call.deadline + kHoldSlack, engines.unix_ns(now));
   assert(hold && "funding of this instant said that the money fits");
@@ -302,7 +310,8 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
   }
   if (attempt.verdict.cls == Class::throttled_pool) target.pool->throttled(attempt.in_pool, now);
   if (answered) target.pool->succeeded(attempt.in_pool, now);
-  engines.metrics.require(target.pool->leave(attempt.in_pool, now), Invariant::lease);
+  target.pool->leave(attempt.in_pool, now);                            // its time may have been up
+  engines.metrics.require(now < call.leases_end(), Invariant::lease);  // all other places' ends
   engines.provider_engines(attempt.target)
       .limits.give_back(attempt.place, attempt.tokens, tokens_used(attempt),
                         attempt.sent.has_value(), now);
