@@ -28,9 +28,9 @@ bool Concurrency::renew(Lease lease, Instant until, Instant now) {
 }
 
 bool Concurrency::leave(Lease lease, Instant now) {
-  if (!held(lease, now)) return false;
-  free(lease.slot);
-  return true;
+  const bool in_time = held(lease, now) != nullptr;
+  if (lease && lease.slot < places_.size() && places_[lease.slot].id == lease.id) free(lease.slot);
+  return in_time;
 }
 
 int64_t Concurrency::in_flight(Instant now) const {
