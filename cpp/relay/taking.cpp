@@ -34,15 +34,17 @@ Duration trial_time(const Engines& engines, const Call& call, TargetIndex target
   const engine::Health& health = engines.targets[target].health;
   const engine::Latency& times =
       call.request.facts.stream ? health.first_token() : health.reply_time();
-  const auto p99 = times.quantile(0.99, now);
-  return p99 ? std::max(kShortestTrial, *p99 * 3) : Duration::max();
+  if (const auto p99 = times.quantile(0.99, now)) return std::max(kShortestTrial, *p99 * 3);
+  // After a long outage only the mean is left of what was known.
+  if (const auto mean = times.mean(now)) return std::max(kShortestTrial, *mean * 6);
+  return Duration::max();
 }
 
 // How long an attempt that shows no life counts as work of the provider's: what an incident has
 // swallowed would otherwise hold the few places of a cut pool until its own deadline.
 Duration busy_at_most(const Engines& engines, const Call& call, TargetIndex target, Instant now) {
   const Duration usual = trial_time(engines, call, target, now);
-  return usual == Duration::max() ? kLongestUnhurried : std::max(kLongestUnhurried, usual);
+  return usual == Duration::max() ? kLongestUnhurried : usual;
 }
 
 void count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex target,
