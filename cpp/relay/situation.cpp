@@ -166,17 +166,14 @@ Situation situation_of(Engines& engines, const Call& call, const Survey& survey,
 Earliest earliest_of(const Survey& survey) {
   Earliest out;
   for (const Candidate& c : survey.candidates) {
-    const bool lets_others_in = c.removed == Removed::ramping || c.removed == Removed::pool_limit ||
-                                (c.removed == Removed::breaker_open && c.on_trial);
-    const bool only_busy = lets_others_in || c.removed == Removed::breaker_open ||
+    const bool only_busy = c.removed == Removed::breaker_open || c.removed == Removed::ramping ||
                            c.removed == Removed::no_key || c.removed == Removed::provider_limit ||
-                           c.removed == Removed::asked_to_wait;
-    if (!only_busy || c.downgrade_only) continue;
-    out.someone_lets_others_in |= lets_others_in;
-    if (c.until >= out.at) continue;
-    out.at = c.until;
-    out.behind_a_breaker = c.removed == Removed::breaker_open;
-    out.candidate = c.index;
+                           c.removed == Removed::pool_limit || c.removed == Removed::asked_to_wait;
+    if (!only_busy || c.downgrade_only || c.until >= out.at) continue;
+    out = {c.until, c.removed == Removed::breaker_open,
+           c.removed == Removed::ramping || c.removed == Removed::pool_limit ||
+               (c.removed == Removed::breaker_open && c.on_trial),
+           c.index};
   }
   return out;
 }

@@ -23,9 +23,9 @@ std::optional<uint32_t> same_model_elsewhere(const Engines& engines, const Call&
 struct Earliest {
   Instant at = Instant::never();
   bool behind_a_breaker = false;
-  // One of them answers others right now, and lets in more as it does: half-open, closed a moment
-  // ago, or with as many in flight as it bears.
-  bool someone_lets_others_in = false;
+  bool behind_a_trial =
+      false;  // it answers others right now, and lets in more as it does: half-open, closed a
+              // moment ago, or with as many in flight as it bears
   uint32_t candidate = 0;
 };
 Earliest earliest_of(const Survey& survey);
