@@ -70,8 +70,14 @@ def half_of_each_kind(
     return Runs(runs)
 
 
-def percent(value: float, half_width: float | None) -> str:
-    return f"{100 * value:.4f} % ± {100 * (half_width or 0):.4f}"
+def answered(runs: Runs) -> str:
+    """The share with its interval; where none failed there is none to show, only how many."""
+    asked = sum(run.summary().asked for run in runs)
+    if not any(run.summary().failed for run in runs):
+        return f"all of {asked:,}"
+    got = runs.estimate()
+    spread = "" if got.half_width is None else f" ± {100 * got.half_width:.4f}"
+    return f"{100 * got.mean:.4f} %{spread}"
 
 
 def table(seeds: int, rate: float) -> None:
@@ -85,8 +91,7 @@ def table(seeds: int, rate: float) -> None:
     for uptime in (0.99, 0.999, 0.9995, 0.9999):
         cells = []
         for providers, correlated in ((1, 0.0), (2, 0.0), (2, 1 / 3), (3, 0.0)):
-            got = half_of_each_kind(providers, uptime, correlated, asked, seeds).estimate()
-            cells.append(percent(got.mean, got.half_width))
+            cells.append(answered(half_of_each_kind(providers, uptime, correlated, asked, seeds)))
         print(f"| {100 * uptime:g} % | " + " | ".join(cells) + " |", flush=True)
 
 
@@ -100,12 +105,14 @@ def month(seeds: int, rate: float) -> None:
         f"{count:,} requests in {len(runs)} simulated months, {took:.0f} s; three providers of "
         "99.9 %, a third of the outages shared"
     )
-    answered = runs.estimate()
-    lost = (1 - answered.mean) * MONTHLY
-    spread = (answered.half_width or 0) * MONTHLY
+    share = runs.estimate()
     cost = runs.estimate(lambda s: float(s.cost) / s.asked)
-    print(f"answered          {percent(answered.mean, answered.half_width)}")
-    print(f"of two billion    {lost:,.0f} ± {spread:,.0f} requests not answered")
+    print(f"answered          {answered(runs)}")
+    if share.mean < 1 and share.half_width is not None:
+        lost, spread = (1 - share.mean) * MONTHLY, share.half_width * MONTHLY
+        print(f"of two billion    {lost:,.0f} ± {spread:,.0f} requests not answered")
+    else:
+        print("of two billion    too few runs to say how many are not answered: none was here")
     print(
         f"cost              {cost.mean * MONTHLY / 1e6:.3f} ± "
         f"{(cost.half_width or 0) * MONTHLY / 1e6:.3f} million USD at {PRICE} a million tokens"
