@@ -44,8 +44,9 @@ Asked read(int argc, char** argv) {
   if (out.kind != "hostile" && out.kind != "fair") usage(argv[1]);
   for (int i = 2; i < argc; i += 2) {
     if (i + 1 >= argc) usage(argv[i]);
-    const double value = std::atof(argv[i + 1]);
-    if (value < 1) usage(argv[i + 1]);
+    char* end = nullptr;
+    const double value = std::strtod(argv[i + 1], &end);
+    if (end == argv[i + 1] || *end != '\0' || !(value >= 1)) usage(argv[i + 1]);
     if (!std::strcmp(argv[i], "--first"))
       out.first = static_cast<uint64_t>(value);
     else if (!std::strcmp(argv[i], "--nights"))
