@@ -48,7 +48,7 @@ Breaker::Breaker(BreakerSettings settings, uint64_t seed)
 bool Breaker::would_admit(Instant now) const {
   switch (state_) {
     case State::closed:
-      return door_ == 0 || in_flight_ < door_;
+      return door_ == 0 || in_the_door(now) < door_;
     case State::disabled:
       return true;
     case State::forced_open:
@@ -73,12 +73,22 @@ std::optional<Breaker::Permit> Breaker::admit(Duration lease, Instant now) {
   if (!would_admit(now)) return std::nullopt;
   Permit permit = give();
   if (state_ == State::half_open) trials_.push_back({permit, now + lease});
+  if (door_ > 0) {
+    std::erase_if(guests_, [&](const Trial& guest) { return guest.until <= now; });
+    guests_.push_back({permit, now + lease});
+  }
   return permit;
 }
 
 void Breaker::extend(Permit permit, Instant until) {
-  for (Trial& trial : trials_)
-    if (trial.permit.id == permit.id) trial.until = std::max(trial.until, until);
+  for (std::vector<Trial>* out : {&trials_, &guests_})
+    for (Trial& trial : *out)
+      if (trial.permit.id == permit.id) trial.until = std::max(trial.until, until);
+}
+
+int64_t Breaker::in_the_door(Instant now) const {
+  return std::count_if(guests_.begin(), guests_.end(),
+                       [&](const Trial& guest) { return guest.until > now; });
 }
 
 void Breaker::settle(Permit permit, Effect effect, bool slow, Instant now) {
@@ -86,6 +96,7 @@ void Breaker::settle(Permit permit, Effect effect, bool slow, Instant now) {
   auto trial = std::find_if(trials_.begin(), trials_.end(),
                             [&](const Trial& t) { return t.permit.id == permit.id; });
   const bool late = trial != trials_.end() && trial->until <= now;
+  std::erase_if(guests_, [&](const Trial& t) { return t.permit.id == permit.id; });
   if (trial != trials_.end()) trials_.erase(trial);
   if (late) {
     if (permit.epoch == epoch_) give_up_waiting(now);
@@ -120,7 +131,9 @@ void Breaker::judge(Effect effect, bool slow, Instant now) {
 void Breaker::ramp_up(bool failed) {
   if (door_ == 0) return;
   door_ = failed ? std::max<int64_t>(settings_.close_after, door_ / 2) : door_ + 1;
-  if (door_ >= bore_) door_ = 0;
+  if (door_ < bore_) return;
+  door_ = 0;
+  guests_.clear();
 }
 
 bool Breaker::must_open(Instant now) const {
@@ -248,6 +261,7 @@ void Breaker::enter(State state) {
   ++epoch_;
   successes_ = 0;
   door_ = in_flight_ = peak_ = 0;
+  guests_.clear();
 }
 
 Duration Breaker::wait() {

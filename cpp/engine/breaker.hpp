@@ -51,7 +51,8 @@ class Breaker {
 
   // Peeks: would admit() give a permit now?
   bool would_admit(Instant now) const;
-  // A permit, or nothing. `lease` (the attempt's own time limit + 1 s) matters in half-open only.
+  // A permit, or nothing. `lease` (the attempt's own time limit + 1 s) matters in half-open, and
+  // while it lets in step by step: what is overdue no longer stands in the door.
   std::optional<Permit> admit(Duration lease, Instant now);
   // A trial has shown life and may last until then. Nothing happens where it is none, or is over.
   void extend(Permit permit, Instant until);
@@ -101,6 +102,7 @@ class Breaker {
   };
   Permit give();
   bool take_back(Permit permit);
+  int64_t in_the_door(Instant now) const;
   bool must_open(Instant now) const;
   void ramp_up(bool failed);
   void judge(Effect effect, bool slow, Instant now);
@@ -123,10 +125,11 @@ class Breaker {
   // has just come back. One more with every success is twice as many with every round; a failure
   // halves it; it ends where it bears what it bore before.
   int64_t door_ = 0;
-  int64_t in_flight_ = 0;  // permits of this epoch
-  int64_t peak_ = 0;       // the most of them, in this epoch
-  int64_t bore_ = 0;       // ... before it opened
-  int reopenings_ = 0;     // k
+  int64_t in_flight_ = 0;      // permits of this epoch
+  int64_t peak_ = 0;           // the most of them, in this epoch
+  int64_t bore_ = 0;           // ... before it opened
+  std::vector<Trial> guests_;  // let in step by step
+  int reopenings_ = 0;         // k
   Duration last_wait_;
   Instant open_until_;
   Instant closed_since_;

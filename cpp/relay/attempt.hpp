@@ -41,6 +41,7 @@ struct Attempt {
   uint32_t connect_timer = UINT32_MAX;
   uint32_t hedge_timer = UINT32_MAX;  // when it is late
   bool hedge = false;                 // taken beside one that was late
+  bool free = false;                  // extra load that no budget pays for (extra_send_is_free)
 
   // Of a stream: how it stands to what was delivered before, and how far it has come.
   Speech speech = Speech::fresh;

@@ -46,9 +46,6 @@ std::string_view name_of(Removed why) {
   return "unknown";
 }
 
-// Nobody knows when a place in a full pool becomes free; a second is when asking again is not rude.
-constexpr Duration kAskAgain = seconds(1);
-
 // The end of the wait; where the wait is over already, a probe is out and has its time limit.
 Instant may_be_admitted_at(const Engines& engines, const engine::Breaker& breaker, Instant now) {
   switch (breaker.state()) {

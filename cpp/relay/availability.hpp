@@ -13,6 +13,9 @@ namespace keel::relay {
 
 struct Engines;
 
+// Nobody knows when a place in a full pool becomes free; a second is when asking again is not rude.
+inline constexpr Duration kAskAgain = seconds(1);
+
 enum class Removed : uint8_t {
   none,
   // of the target, for everybody

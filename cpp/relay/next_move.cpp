@@ -50,6 +50,7 @@ Move after_throttling(const Situation& s) {
   const bool leave_it = s.attempts_here >= 2 && s.fresh_elsewhere;
   if (s.cls == Class::throttled_key && s.other_key_now && !last_send_is_kept && !leave_it)
     return {Kind::here, {}, false, "another key"};
+  if (last_send_is_kept && s.other_provider) return leave(s, "the last send: another provider");
   if (s.elsewhere_same_model) return {Kind::same_model, {}, false, "the same model elsewhere"};
   if (leave_it) return leave(s, "throttled twice; another target");
   Duration asked = s.cooldown.value_or(backoff(s, s.backoff.throttled_scale));

@@ -28,8 +28,9 @@ struct Situation {
   bool elsewhere = false;      // another target of the route could be taken now
   bool fresh_elsewhere = false;  // ... one that has not failed this request yet
   bool elsewhere_same_model = false;
-  bool other_route = false;  // targets of another route may be asked: the request or its route
-                             // names one that has not been asked yet
+  bool other_provider = false;  // a target of a provider that has not failed this request, now
+  bool other_route = false;     // targets of another route may be asked: the request or its route
+                                // names one that has not been asked yet
   bool fallback_on_policy = false;
   bool retry_silent = false;
   std::optional<Duration> cooldown;  // how long the server asked us to leave (key, model) alone

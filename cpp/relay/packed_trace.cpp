@@ -18,8 +18,8 @@ template <typename Way, typename T>
 void each_member(Way& way, T& t) requires std::is_same_v<std::remove_const_t<T>, AttemptRecord> {
   way(t.id), way(t.target), way(t.provider), way(t.model), way(t.key);
   way(t.started), way(t.sent), way(t.first_token), way(t.ended);
-  way(t.reused_connection), way(t.hedge), way(t.status), way(t.cls), way(t.billed);
-  way(t.usage), way(t.held), way(t.posted), way(t.estimated);
+  way(t.reused_connection), way(t.hedge), way(t.free), way(t.status), way(t.cls);
+  way(t.billed), way(t.usage), way(t.held), way(t.posted), way(t.estimated);
 }
 
 template <typename Way, typename T>

@@ -148,6 +148,7 @@ Situation situation_of(Engines& engines, const Call& call, const Survey& survey,
     if (c.index == here || !c.eligible() || c.downgrade_only) continue;
     out.elsewhere = true;
     out.fresh_elsewhere |= !call.candidates[c.index].avoid;
+    out.other_provider |= !provider_failed(engines, call, c.target);
   }
   out.elsewhere_same_model = same_model_elsewhere(engines, call, survey).has_value();
   out.other_route = !call.other_routes.empty() || route.on_exhausted == OnExhausted::other_route;
@@ -168,12 +169,16 @@ Earliest earliest_of(const Survey& survey) {
   for (const Candidate& c : survey.candidates) {
     const bool only_busy = c.removed == Removed::breaker_open || c.removed == Removed::ramping ||
                            c.removed == Removed::no_key || c.removed == Removed::provider_limit ||
-                           c.removed == Removed::pool_limit || c.removed == Removed::asked_to_wait;
-    if (!only_busy || c.downgrade_only || c.until >= out.at) continue;
-    out = {c.until, c.removed == Removed::breaker_open,
-           c.removed == Removed::ramping || c.removed == Removed::pool_limit ||
-               (c.removed == Removed::breaker_open && c.on_trial),
-           c.index};
+                           c.removed == Removed::pool_limit ||
+                           c.removed == Removed::asked_to_wait || c.removed == Removed::extra_sends;
+    if (!only_busy || c.downgrade_only) continue;
+    out.others_are_let_in |= c.removed == Removed::ramping || c.removed == Removed::pool_limit ||
+                             c.removed == Removed::extra_sends ||
+                             (c.removed == Removed::breaker_open && c.on_trial);
+    if (c.until >= out.at) continue;
+    out.at = c.until;
+    out.behind_a_breaker = c.removed == Removed::breaker_open;
+    out.candidate = c.index;
   }
   return out;
 }

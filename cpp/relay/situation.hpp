@@ -23,10 +23,10 @@ std::optional<uint32_t> same_model_elsewhere(const Engines& engines, const Call&
 struct Earliest {
   Instant at = Instant::never();
   bool behind_a_breaker = false;
-  bool behind_a_trial =
-      false;  // it answers others right now, and lets in more as it does: half-open, closed a
-              // moment ago, or with as many in flight as it bears
   uint32_t candidate = 0;
+  // One of them answers others right now, and lets in more as it does: half-open, closed a moment
+  // ago, with as many in flight as it bears, or only out of the route's extra sends.
+  bool others_are_let_in = false;
 };
 Earliest earliest_of(const Survey& survey);
 

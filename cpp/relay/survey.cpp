@@ -250,7 +250,10 @@ Survey survey(Engines& engines, const Call& call, Instant now) {
       candidate.until = now_free.until;
       candidate.key = now_free.key;
     }
-    if (candidate.eligible()) candidate.removed = for_the_load(engines, call, candidate, now);
+    if (candidate.eligible()) {
+      candidate.removed = for_the_load(engines, call, candidate, now);
+      if (candidate.removed == Removed::extra_sends) candidate.until = now + kAskAgain;
+    }
     const engine::Breaker& breaker = engines.targets[candidate.target].breaker;
     candidate.on_trial = breaker.state() == engine::Breaker::State::half_open;
     candidate.recovering = candidate.on_trial && candidate.eligible() && !candidate.downgrade_only;
@@ -277,6 +280,8 @@ std::vector<uint32_t> presentable(const Call& call, const Survey& survey) {
 // models of one provider fail together more often than not, and sends are few.
 constexpr int kSendsByOrder = 2;
 
+}  // namespace
+
 bool provider_failed(const Engines& engines, const Call& call, TargetIndex target) {
   const ProviderIndex provider = engines.config->targets[target].provider;
   return std::any_of(call.trace->attempts.begin(), call.trace->attempts.end(),
@@ -284,8 +289,6 @@ bool provider_failed(const Engines& engines, const Call& call, TargetIndex targe
                        return engines.config->targets[record.target].provider == provider;
                      });
 }
-
-}  // namespace
 
 Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& actions) {
   Plan out;

@@ -58,6 +58,9 @@ Plan plan(Engines& engines, const Call& call, const Survey& survey, Actions& act
 int64_t expected_output_tokens(const Engines& engines, const Call& call, uint32_t candidate,
                                Instant now);
 
+// Has a target of this one's provider failed this request?
+bool provider_failed(const Engines& engines, const Call& call, TargetIndex target);
+
 // Keys of a provider that this request may not use again.
 std::vector<KeyIndex> spent_keys_of(const Call& call, ProviderIndex provider);
 

@@ -26,28 +26,35 @@ std::optional<Duration> usual_time(const Engines& engines, const Call& call,
          std::max<int64_t>(expected_output_tokens(engines, call, candidate.index, now), 1);
 }
 
-// How long a half-open breaker waits for what its trial has to say: three times what the target's
-// slowest percent takes, so that a trial an outage has swallowed does not keep everybody waiting.
-// Where nobody knows how long it takes, as long as the attempt may take, or a slow target could
-// never prove itself.
-Duration trial_time(const Engines& engines, const Call& call, TargetIndex target, Instant now) {
+// How long a target may show no life before nobody waits for it: three times what its slowest
+// percent takes, six times what half of them take. Nothing where nobody knows.
+std::optional<Duration> sign_of_life(const Engines& engines, const Call& call, TargetIndex target,
+                                     Instant now) {
   const engine::Health& health = engines.targets[target].health;
   const engine::Latency& times =
       call.request.facts.stream ? health.first_token() : health.reply_time();
-  if (const auto p99 = times.quantile(0.99, now)) return std::max(kShortestTrial, *p99 * 3);
+  if (const auto p99 = times.quantile(0.99, now))
+    return std::max(kShortestTrial, std::min(*p99 * 3, *times.quantile(0.5, now) * 6));
   // After a long outage only the mean is left of what was known.
   if (const auto mean = times.mean(now)) return std::max(kShortestTrial, *mean * 6);
-  return Duration::max();
+  return std::nullopt;
+}
+
+// How long a half-open breaker waits for what its trial has to say: a trial that an outage has
+// swallowed is not to keep everybody waiting. A target nobody knows proves itself all the same: the
+// answer that comes too late for this trial tells how long the next may take.
+Duration trial_time(const Engines& engines, const Call& call, TargetIndex target, Instant now) {
+  return sign_of_life(engines, call, target, now).value_or(kShortestTrial);
 }
 
 // How long an attempt that shows no life counts as work of the provider's: what an incident has
 // swallowed would otherwise hold the few places of a cut pool until its own deadline.
 Duration busy_at_most(const Engines& engines, const Call& call, TargetIndex target, Instant now) {
-  const Duration usual = trial_time(engines, call, target, now);
-  return usual == Duration::max() ? kLongestUnhurried : usual;
+  return sign_of_life(engines, call, target, now).value_or(kLongestUnhurried);
 }
 
-void count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex target,
+// Returns whether it is extra load that no budget pays for.
+bool count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex target,
                  Instant now) {
   TargetEngines& t = engines.targets[target];
   if (call.candidates[candidate].attempts == 0) {
@@ -57,14 +64,16 @@ void count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex t
     engines.metrics.retry(target);
   }
   RouteEngines& route = engines.routes[call.route];
+  const bool free = call.tries > 0 && extra_send_is_free(engines, call, candidate);
   if (call.tries == 0) {
     route.extra_sends.record_request(now);
-  } else if (!extra_send_is_free(engines, call, candidate)) {
+  } else if (!free) {
     route.extra_sends.try_grant(now);
   }
   if (call.previous && *call.previous != candidate)
     engines.metrics.failover(engines.config->routes[call.route].targets[*call.previous].target,
                              target);
+  return free;
 }
 
 // A hold was taken, so it fits: whatever the accounts are and whoever else holds. (A hold of
@@ -82,7 +91,7 @@ void require_room(Engines& engines, const Call& call, NanoUsd held, Instant now)
 
 bool extra_send_is_free(const Engines& engines, const Call& call, uint32_t candidate) {
   if (!call.previous || *call.previous == candidate) return false;
-  if (call.last.cls == Class::not_sent) return true;
+  if (call.last.cls == Class::not_sent || call.last.cls == Class::unsupported) return true;
   TargetIndex left = engines.config->routes[call.route].targets[*call.previous].target;
   return engines.targets[left].breaker.state() == engine::Breaker::State::open;
 }
@@ -104,7 +113,8 @@ Duration attempt_limit(const Engines& engines, const Call& call, const Survey& s
   if (auto usual = usual_time(engines, call, survey.candidates[candidate], now))
     floor = std::max(floor, *usual * 3);
   if (survey.candidates[candidate].on_trial)
-    floor = std::min(floor, trial_time(engines, call, survey.candidates[candidate].target, now));
+    floor = std::min(floor, sign_of_life(engines, call, survey.candidates[candidate].target, now)
+                                .value_or(kLongestUnhurried));
   // What is left for the other must be of use to it, else this one may take it all.
   const Duration limit = std::min(left / 2, floor);
   return left - limit < kMinUseful ? left : limit;
@@ -125,7 +135,7 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   const Duration limit = attempt_limit(engines, call, survey, index, now);
   out.limit = now + limit;
   out.allowed = limit;
-  count_extra(engines, call, index, candidate.target, now);
+  out.free = count_extra(engines, call, index, candidate.target, now);
   // A trial has that long to show life; a stream's then lasts as long as the stream (streamed()).
   const Duration lasts =
       std::max(kShortestTrial, std::min(limit, trial_time(engines, call, candidate.target, now)));

@@ -7,7 +7,8 @@
 
 namespace keel::relay {
 
-// A failover away from a target whose breaker is open, or after nothing was sent, is free load.
+// Free load: a failover away from a target whose breaker is open, or that was sent nothing, or that
+// says of the request, before it did anything, that it cannot do such things (501).
 bool extra_send_is_free(const Engines& engines, const Call& call, uint32_t candidate);
 
 // Takes everything for the funded candidate; the survey of this very instant said that it can.

@@ -135,6 +135,7 @@ AttemptRecord record_of(const Engines& engines, const Attempt& attempt, Instant 
   out.ended = now;
   out.reused_connection = attempt.reused_connection;
   out.hedge = attempt.hedge;
+  out.free = attempt.free;
   out.status = attempt.outcome.status;
   out.cls = attempt.verdict.cls;
   out.billed = attempt.verdict.billed;

@@ -51,6 +51,7 @@ struct AttemptRecord {
   Instant ended;
   bool reused_connection = false;
   bool hedge = false;  // beside one that was late
+  bool free = false;   // extra load that the route's budget of extra sends did not pay for
   int status = 0;
   Class cls = Class::ok;
   Billed billed = Billed::no;

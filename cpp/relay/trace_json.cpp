@@ -31,6 +31,7 @@ std::string attempt(const AttemptRecord& record, size_t n, const Trace& trace) {
   out.number("cost_nano_usd", record.posted.value);
   out.flag("estimated", record.estimated);
   if (record.hedge) out.flag("hedge", true);
+  if (record.free) out.flag("free", true);
   return out.take();
 }
 

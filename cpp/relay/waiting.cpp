@@ -27,7 +27,8 @@ Next Life::nowhere(Call& call, const Survey& seen) {
   const bool to_other_route = route.on_exhausted == OnExhausted::other_route;
   Duration allowed = call.exhausted_wait_left;
   if (!earliest.behind_a_breaker) allowed = std::max(allowed, call.patience_left);
-  if (earliest.behind_a_trial && !to_other_route) allowed = std::max(allowed, call.trial_wait_left);
+  if (earliest.others_are_let_in && !to_other_route)
+    allowed = std::max(allowed, call.trial_wait_left);
   if (may_go_on && asked <= allowed && delay + kMinUseful <= remaining(call.deadline, now_)) {
     call.patience_left = std::max(call.patience_left - delay, Duration::zero());
     call.exhausted_wait_left = std::max(call.exhausted_wait_left - delay, Duration::zero());

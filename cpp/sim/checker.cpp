@@ -203,11 +203,12 @@ void Checker::check_load(const relay::Send& send, Watched& call, Instant now) {
     return route.requests.push_back(now);
   }
   const bool elsewhere = call.last_target != send.target;
-  const bool nothing_left =
-      call.last_fault == Fault::refused || call.last_fault == Fault::connect_hangs;
+  const bool nothing_done = call.last_fault == Fault::refused ||
+                            call.last_fault == Fault::connect_hangs ||
+                            call.last_fault == Fault::unsupported;
   const bool from_open = simulator_->relay().engines().targets[*call.last_target].breaker.state() ==
                          engine::Breaker::State::open;
-  if (elsewhere && (nothing_left || from_open)) return;  // free
+  if (elsewhere && (nothing_done || from_open)) return;  // free
   route.extras.push_back(now);
   check(
       !route.overdrawn(), "R4",

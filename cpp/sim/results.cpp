@@ -174,6 +174,7 @@ void Results::add_rows(const Told& told, const Arrival& asks, const relay::Answe
     attempts_.held.push_back(record.held.value);
     attempts_.posted.push_back(record.posted.value);
     attempts_.estimated.push_back(record.estimated ? 1 : 0);
+    attempts_.free.push_back(record.free ? 1 : 0);
   }
 }
 

@@ -53,6 +53,7 @@ std::vector<std::pair<std::string_view, Column>> AttemptTable::take() {
   give("held", held);
   give("posted", posted);
   give("estimated", estimated);
+  give("free", free);
   return out;
 }
 

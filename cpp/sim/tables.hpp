@@ -47,6 +47,7 @@ struct AttemptTable {
   std::vector<uint8_t> billed;  // code: Names::billed
   std::vector<int64_t> tokens_in, tokens_out, held, posted;
   std::vector<uint8_t> estimated;
+  std::vector<uint8_t> free;  // extra load that no budget pays for
 
   std::vector<std::pair<std::string_view, Column>> take();
 };

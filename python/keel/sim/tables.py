@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from keel import _core
 
 _NAMES = {"outcome", "verdict", "billed", "target", "route", "model", "tenant"}
-_FLAGS = {"stream", "cached", "downgraded", "last", "estimated"}
+_FLAGS = {"stream", "cached", "downgraded", "last", "estimated", "free"}
 _MONEY = {"cost", "true_bill", "held", "posted"}
 
 

@@ -88,6 +88,19 @@ TEST(BreakerRamp, WhoWasInFlightWhenItOpenedTakesNoPlace) {
   EXPECT_EQ(breaker.permits_given(), breaker.permits_returned() + 3);
 }
 
+TEST(BreakerRamp, WhatShowsNoLifeIsNotWaitedFor) {
+  Breaker breaker = back_after(40);
+  const auto guests = fill(breaker);
+  ASSERT_EQ(guests.size(), 3u);
+  breaker.extend(guests[0], at(60));
+  EXPECT_FALSE(breaker.would_admit(at(11) + kLease - nanoseconds(1)));
+  EXPECT_TRUE(breaker.would_admit(at(11) + kLease));
+  for (int i = 0; i < 2; ++i) EXPECT_TRUE(breaker.admit(kLease, at(11) + kLease));
+  EXPECT_FALSE(breaker.would_admit(at(11) + kLease)) << "one of them did show life";
+  breaker.settle(guests[1], Effect::success, false, at(50));
+  EXPECT_EQ(breaker.door(), 4) << "late news is news";
+}
+
 TEST(BreakerRamp, WhatNeverBoreMoreThanItsTrialsNeedsNone) {
   BreakerSettings settings;
   settings.jitter = 0;

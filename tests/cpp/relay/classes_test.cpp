@@ -270,6 +270,18 @@ TEST(Classes, UnsupportedIsNeutralForTheBreakerAndOverForTheRequest) {
   EXPECT_EQ(d.breaker(kNear), engine::Breaker::State::closed);
 }
 
+TEST(Classes, LeavingWhatIsUnsupportedIsNoExtraLoad) {
+  Config config = small_config();
+  config.routes[0].retry.extra_sends = {.ratio = 0, .floor = 0, .window = seconds(10)};
+  Driven d(config);
+  d.ask();
+  d.fail(501);
+  EXPECT_EQ(d.send().target, kFar);
+  d.succeed();
+  EXPECT_TRUE(d.answer->trace->attempts[1].free);
+  EXPECT_FALSE(d.answer->trace->attempts[0].free) << "no extra load at all";
+}
+
 TEST(Classes, OverloadGoesToAnotherProvider) {
   Driven d(three_targets());
   d.ask();

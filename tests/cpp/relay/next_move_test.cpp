@@ -220,6 +220,18 @@ const std::vector<Row> kTable = {
        s.time_left = seconds(600);
      },
      Kind::elsewhere},
+    {"throttled, the last send: the same model where nobody is a stranger", Class::throttled_key,
+     [](Situation& s) {
+       s.elsewhere_same_model = true;
+       s.sends_left = 1;
+     },
+     Kind::same_model},
+    {"throttled, the last send: another provider before the same model", Class::throttled_key,
+     [](Situation& s) {
+       s.elsewhere_same_model = s.other_provider = s.other_key_now = true;
+       s.sends_left = 1;
+     },
+     Kind::elsewhere},
     {"pool throttled: never another key", Class::throttled_pool,
      [](Situation& s) {
        s.other_key_now = true;

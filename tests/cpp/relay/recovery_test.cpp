@@ -213,6 +213,36 @@ TEST(Recovery, ARequestWaitsForATrialHalfOfItsTimeAtMost) {
   EXPECT_GT(d.now - asked, seconds(8));
 }
 
+// Nobody knows how long they take, so a trial has ten seconds and a bit to show life.
+TEST(Recovery, ATrialOfAnUnknownTargetIsSoonFollowedByAnother) {
+  Driven d = both_on_trial(checked());
+  d.wait(seconds(11));
+  EXPECT_EQ(d.breaker(kNear), State::open);
+  d.wait(seconds(5));
+  d.ask();
+  EXPECT_TRUE(d.last_send) << "after the first wait again, though the lost one is still out";
+}
+
+// The route's extra sends are spent by others: they come back, so this one waits for its own.
+TEST(Recovery, ARequestWaitsForTheRoutesExtraSends) {
+  Config config = checked();
+  config.routes[0].retry.extra_sends = {.ratio = 0, .floor = 1, .window = seconds(10)};
+  Driven d(config);
+  d.ask();
+  d.fail(504);
+  d.succeed();
+  ASSERT_EQ(d.answer->status, 200) << "the only extra send there is";
+  d.ask();
+  const Instant asked = d.now;
+  d.fail(504);
+  EXPECT_FALSE(d.answer);
+  EXPECT_EQ(d.send().target, kFar);
+  EXPECT_GT(d.now - asked, seconds(8));
+  EXPECT_LT(d.now - asked, seconds(13));
+  d.succeed();
+  EXPECT_EQ(d.answer->status, 200);
+}
+
 // ---- active checks ----
 
 void answer_check(Driven& d, ProviderIndex provider, bool reachable, int status) {
