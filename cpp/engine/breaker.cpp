@@ -41,14 +41,14 @@ bool reaches(int64_t part, int64_t whole, double share) {
 }  // namespace
 
 Breaker::Breaker(BreakerSettings settings, uint64_t seed)
-    : settings_(settings), random_(seed), counts_(settings.window) {
+    : settings_(settings), random_(seed), start_(settings.close_after), counts_(settings.window) {
   validate(settings);
 }
 
 bool Breaker::would_admit(Instant now) const {
   switch (state_) {
     case State::closed:
-      return door_ == 0 || in_the_door(now) < door_;
+      return start_.would_admit(now);
     case State::disabled:
       return true;
     case State::forced_open:
@@ -73,22 +73,14 @@ std::optional<Breaker::Permit> Breaker::admit(Duration lease, Instant now) {
   if (!would_admit(now)) return std::nullopt;
   Permit permit = give();
   if (state_ == State::half_open) trials_.push_back({permit, now + lease});
-  if (door_ > 0) {
-    std::erase_if(guests_, [&](const Trial& guest) { return guest.until <= now; });
-    guests_.push_back({permit, now + lease});
-  }
+  start_.enter(permit.id, now + lease, now);
   return permit;
 }
 
 void Breaker::extend(Permit permit, Instant until) {
-  for (std::vector<Trial>* out : {&trials_, &guests_})
-    for (Trial& trial : *out)
-      if (trial.permit.id == permit.id) trial.until = std::max(trial.until, until);
-}
-
-int64_t Breaker::in_the_door(Instant now) const {
-  return std::count_if(guests_.begin(), guests_.end(),
-                       [&](const Trial& guest) { return guest.until > now; });
+  for (Trial& trial : trials_)
+    if (trial.permit.id == permit.id) trial.until = std::max(trial.until, until);
+  start_.extend(permit.id, until);
 }
 
 void Breaker::settle(Permit permit, Effect effect, bool slow, Instant now) {
@@ -96,20 +88,24 @@ void Breaker::settle(Permit permit, Effect effect, bool slow, Instant now) {
   auto trial = std::find_if(trials_.begin(), trials_.end(),
                             [&](const Trial& t) { return t.permit.id == permit.id; });
   const bool late = trial != trials_.end() && trial->until <= now;
-  std::erase_if(guests_, [&](const Trial& t) { return t.permit.id == permit.id; });
   if (trial != trials_.end()) trials_.erase(trial);
   if (late) {
     if (permit.epoch == epoch_) give_up_waiting(now);
     return;
   }
-  record(permit.epoch, effect, slow, now);
+  if (permit.epoch != epoch_) return;
+  start_.leave(permit.id, effect, now);
+  judge(effect, slow, now);
 }
 
 void Breaker::record(uint64_t epoch, Effect effect, bool slow, Instant now) {
-  if (epoch == epoch_ && effect != Effect::neutral) judge(effect, slow, now);
+  if (epoch != epoch_) return;
+  start_.hear(effect, now);
+  judge(effect, slow, now);
 }
 
 void Breaker::judge(Effect effect, bool slow, Instant now) {
+  if (effect == Effect::neutral) return;
   bool failed = effect == Effect::failure;
   if (state_ == State::half_open) {
     if (failed) {
@@ -120,7 +116,6 @@ void Breaker::judge(Effect effect, bool slow, Instant now) {
     return;
   }
   if (state_ != State::closed) return;
-  ramp_up(failed);
   counts_.add(kResults, 1, now);
   if (failed) counts_.add(kFailures, 1, now);
   if (!failed && slow) counts_.add(kSlow, 1, now);
@@ -128,16 +123,11 @@ void Breaker::judge(Effect effect, bool slow, Instant now) {
   if (must_open(now)) open(now);
 }
 
-void Breaker::ramp_up(bool failed) {
-  if (door_ == 0) return;
-  door_ = failed ? std::max<int64_t>(settings_.close_after, door_ / 2) : door_ + 1;
-  if (door_ < bore_) return;
-  door_ = 0;
-  guests_.clear();
-}
-
 bool Breaker::must_open(Instant now) const {
-  if (settings_.consecutive > 0 && run_ >= settings_.consecutive) return true;
+  // While it is let in step by step, a run of refusals first makes the door narrower: somebody who
+  // serves what he can and refuses the rest is not down.
+  const bool can_narrow = start_.under_way() && !start_.at_the_floor();
+  if (settings_.consecutive > 0 && run_ >= settings_.consecutive && !can_narrow) return true;
   int64_t results = counts_.sum(kResults, now);
   return results >= settings_.min_requests &&
          (reaches(counts_.sum(kFailures, now), results, settings_.failure_rate) ||
@@ -188,7 +178,7 @@ void Breaker::take_over(const Breaker& before) {
   if (settings_.window == before.settings_.window) counts_ = before.counts_;
   enter(before.state_);
   successes_ = before.successes_;
-  door_ = before.door_;
+  start_.take_over(before.start_);
   bore_ = before.bore_;
 }
 
@@ -253,15 +243,15 @@ void Breaker::close(Instant now) {
   closed_since_ = now;
   const bool gradually = settings_.ramp && state_ == State::half_open;
   enter(State::closed);
-  if (gradually && bore_ > settings_.close_after) door_ = settings_.close_after;
+  if (gradually) start_.begin(bore_);
 }
 
 void Breaker::enter(State state) {
   state_ = state;
   ++epoch_;
   successes_ = 0;
-  door_ = in_flight_ = peak_ = 0;
-  guests_.clear();
+  in_flight_ = peak_ = 0;
+  start_.end();
 }
 
 Duration Breaker::wait() {

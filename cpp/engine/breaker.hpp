@@ -8,6 +8,7 @@
 #include "base/random.hpp"
 #include "base/time.hpp"
 #include "base/vocabulary.hpp"
+#include "engine/slow_start.hpp"
 #include "engine/window.hpp"
 
 #include <cstdint>
@@ -54,8 +55,12 @@ class Breaker {
   // A permit, or nothing. `lease` (the attempt's own time limit + 1 s) matters in half-open, and
   // while it lets in step by step: what is overdue no longer stands in the door.
   std::optional<Permit> admit(Duration lease, Instant now);
-  // A trial has shown life and may last until then. Nothing happens where it is none, or is over.
+  // It has shown life: a trial may last until then, and who was let in step by step counts as in
+  // flight until then. Nothing happens where it is neither, or is over.
   void extend(Permit permit, Instant until);
+  // Told before it is settled: the answer came, and took far longer than is usual here. Where it
+  // lets in step by step that is no reason to let in more.
+  void drags(Permit permit) { start_.drags(permit.id); }
   // Returns the permit with what it found. Each permit is settled once; a second settle is ignored.
   // A trial that comes back after its lease has failed, whatever it found.
   void settle(Permit permit, Effect effect, bool slow, Instant now);
@@ -89,7 +94,7 @@ class Breaker {
   void reset(Instant now);
 
   // Closed again, and not yet letting in all: so many at once for now. 0: all.
-  int64_t door() const { return door_; }
+  int64_t door() const { return start_.width(); }
   int trials_in_flight() const { return static_cast<int>(trials_.size()); }
   // Permits given and given back (settled or expired), for the ledger of permits.
   uint64_t permits_given() const { return given_; }
@@ -102,9 +107,7 @@ class Breaker {
   };
   Permit give();
   bool take_back(Permit permit);
-  int64_t in_the_door(Instant now) const;
   bool must_open(Instant now) const;
-  void ramp_up(bool failed);
   void judge(Effect effect, bool slow, Instant now);
   void open(Instant now);
   void give_up_waiting(Instant now);
@@ -121,15 +124,11 @@ class Breaker {
   uint64_t returned_ = 0;
   int run_ = 0;        // failures in a row
   int successes_ = 0;  // trial successes since half-open
-  // Slow start: everybody who waited for it would otherwise come through at once, and overload what
-  // has just come back. One more with every success is twice as many with every round; a failure
-  // halves it; it ends where it bears what it bore before.
-  int64_t door_ = 0;
-  int64_t in_flight_ = 0;      // permits of this epoch
-  int64_t peak_ = 0;           // the most of them, in this epoch
-  int64_t bore_ = 0;           // ... before it opened
-  std::vector<Trial> guests_;  // let in step by step
-  int reopenings_ = 0;         // k
+  SlowStart start_;
+  int64_t in_flight_ = 0;  // permits of this epoch
+  int64_t peak_ = 0;       // the most of them, in this epoch
+  int64_t bore_ = 0;       // ... before it opened
+  int reopenings_ = 0;     // k
   Duration last_wait_;
   Instant open_until_;
   Instant closed_since_;

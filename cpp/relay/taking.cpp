@@ -282,6 +282,17 @@ bool cut_short(const Engines& engines, const Call& call, const Attempt& attempt,
   return ran < seconds(1);
 }
 
+// Far longer than is usual here: whoever lets in more and more is to stop at this.
+bool drags(const Engines& engines, const Call& call, const Attempt& attempt, Instant now) {
+  constexpr int64_t kFar = 3;
+  const engine::Health& health = engines.targets[attempt.target].health;
+  const engine::Latency& times =
+      call.request.facts.stream ? health.first_token() : health.reply_time();
+  const auto usual = times.quantile(0.5, now);
+  const Instant answered = attempt.stream.first_content.value_or(now);
+  return usual && elapsed(attempt.started, answered) > *usual * kFar;
+}
+
 }  // namespace
 
 void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Actions& actions,
@@ -295,6 +306,8 @@ void settle_engines(Engines& engines, Call& call, const Attempt& attempt, Action
       answered && (first_content ? is_slow(engines, call, attempt) : took > kLongestUnhurried);
   Effect effect = attempt.verdict.effect;
   if (cut_short(engines, call, attempt, now)) effect = Effect::neutral;
+  if (answered && target.breaker.door() > 0 && drags(engines, call, attempt, now))
+    target.breaker.drags(attempt.permit);
 
   if (config.sole && effect != Effect::neutral) {
     call.sole_result = Call::SoleResult{attempt.target, attempt.permit.epoch, effect, slow};

@@ -45,7 +45,7 @@ std::vector<Breaker::Permit> fill(Breaker& breaker) {
   return out;
 }
 
-TEST(BreakerRamp, DoublesWithEveryRoundUntilItBearsWhatItBore) {
+TEST(BreakerRamp, DoublesWithEveryRound) {
   Breaker breaker = back_after(40);
   for (size_t wanted : {3u, 6u, 12u, 24u}) {
     const auto permits = fill(breaker);
@@ -53,8 +53,36 @@ TEST(BreakerRamp, DoublesWithEveryRoundUntilItBearsWhatItBore) {
     EXPECT_FALSE(breaker.would_admit(at(11)));
     for (const auto& permit : permits) breaker.settle(permit, Effect::success, false, at(11));
   }
-  EXPECT_EQ(breaker.door(), 0) << "48 would be more than the 40 it bore";
-  EXPECT_EQ(fill(breaker).size(), 1000u);
+  EXPECT_EQ(breaker.door(), 48);
+}
+
+// Who serves what he can and refuses the rest is not down: five refusals in a row make the door
+// narrower, and open the breaker only where it can be no narrower.
+TEST(BreakerRamp, ARunOfFailuresNarrowsItBeforeItOpens) {
+  Breaker breaker = back_after(40);
+  for (int round = 0; round < 2; ++round)
+    for (const auto& permit : fill(breaker)) breaker.settle(permit, Effect::success, false, at(11));
+  ASSERT_EQ(breaker.door(), 12);
+  for (const auto& permit : fill(breaker)) breaker.settle(permit, Effect::failure, false, at(12));
+  EXPECT_EQ(breaker.state(), Breaker::State::open) << "12 of 21 failed: the rate";
+
+  Breaker runs = back_after(40);
+  for (int round = 0; round < 2; ++round)
+    for (const auto& permit : fill(runs)) runs.settle(permit, Effect::success, false, at(11));
+  const auto seven = fill(runs);
+  for (size_t i = 0; i < 7; ++i) runs.settle(seven[i], Effect::failure, false, at(12));
+  EXPECT_EQ(runs.state(), Breaker::State::closed);
+  EXPECT_EQ(runs.door(), 6);
+}
+
+TEST(BreakerRamp, ReopensAtItsFloorAfterARun) {
+  Breaker breaker = back_after(40);
+  for (int i = 0; i < 4; ++i) {
+    breaker.settle(*breaker.admit(kLease, at(11)), Effect::failure, false, at(11));
+    EXPECT_EQ(breaker.state(), Breaker::State::closed);
+  }
+  breaker.settle(*breaker.admit(kLease, at(11)), Effect::failure, false, at(11));
+  EXPECT_EQ(breaker.state(), Breaker::State::open);
 }
 
 TEST(BreakerRamp, AFailureHalvesItAndNeutralResultsSayNothing) {
