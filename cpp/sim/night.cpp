@@ -116,7 +116,9 @@ NightResult run_night(const Night& night, relay::PolicySet policies) {
     simulator.arrive(arrival.request, arrival.at, arrival.reading);
     if (arrival.cancel_at) simulator.cancel(arrival.request.call, *arrival.cancel_at);
   }
-  simulator.run();
+  // A call takes ten minutes at the most: what is not at rest an hour later never will be.
+  const Instant last = night.arrivals.empty() ? Instant{} : night.arrivals.back().at;
+  simulator.run(last + hours(1));
   checker.at_rest(simulator.now());
   result.sends = simulator.sends();
   result.events = simulator.events();
