@@ -127,6 +127,19 @@ class Driven {
     request.facts = *wire::read_facts(Operation::chat, request.body);
     return request;
   }
+  // The same for tests with several calls at a time: each by its number.
+  CallId come(Request request) {
+    ask(std::move(request));
+    return last_call();
+  }
+  bool asks(CallId call) const { return asked.count(call) > 0; }
+  void end(CallId call, Outcome outcome, std::string reply) {
+    const AttemptId id = asked.at(call).back();
+    feed(Sent{id});
+    feed(Finished{
+        .attempt = id, .outcome = std::move(outcome), .reply = Body::take(std::move(reply))});
+    wait(Duration::zero());
+  }
   void cancel() { feed(Cancel{calls_}); }
   CallId last_call() const { return calls_; }
 

@@ -4,7 +4,7 @@
 #include "relay/driven.hpp"
 #include "relay/fake_policies.hpp"
 #include "relay/prometheus.hpp"
-#include "wire/exchange.hpp"
+#include "relay/speaking.hpp"
 
 #include <gtest/gtest.h>
 
@@ -33,31 +33,16 @@ class Crowd : public Driven {
   explicit Crowd(Config config = caching(), PolicySet policies = keeping())
       : Driven(std::move(config), std::move(policies)) {}
 
-  CallId come(Request request) {
-    ask(std::move(request));
-    return last_call();
-  }
+  using Driven::come;
   CallId come(Duration timeout = Duration::max()) {
     Request one = request();
     one.timeout = timeout;
     return come(std::move(one));
   }
-  CallId come_streaming() {
-    return come(
-        with_body(R"({"model":"main","stream":true,"messages":[{"role":"user","content":"hi"}]})"));
-  }
-  bool asks(CallId call) { return asked.count(call) > 0; }
   bool answered(CallId call) { return answers.count(call) > 0; }
   const Answer& answer_of(CallId call) { return answers.at(call); }
   const std::string& cache_of(CallId call) { return answer_of(call).trace->cache; }
 
-  void end(CallId call, Outcome outcome, std::string reply) {
-    const AttemptId id = asked.at(call).back();
-    feed(Sent{id});
-    feed(Finished{
-        .attempt = id, .outcome = std::move(outcome), .reply = Body::take(std::move(reply))});
-    wait(Duration::zero());
-  }
   void answer_it(CallId call, std::optional<Usage> usage = Usage{.in = 20, .out = 10}) {
     Outcome outcome;
     outcome.status = 200;
@@ -160,7 +145,7 @@ TEST(Flights, OnlyEqualRequestsOfOneTenantThatMayBeCachedJoin) {
   for (Request request : {fresh, alone, store, apart, d.request("main", "shop"),
                           d.request("main", "", "another question")})
     EXPECT_TRUE(d.asks(d.come(std::move(request))));
-  EXPECT_TRUE(d.asks(d.come_streaming()));
+  EXPECT_TRUE(d.asks(d.come(spoken_to())));
   EXPECT_FALSE(d.asks(d.come()));
 }
 
@@ -418,41 +403,7 @@ TEST(Flights, EndWhereTheyBeganWhenAnotherRelayTakesOver) {
 
 // ---- streams ------------------------------------------------------------------------------------
 
-std::string frame(const std::string& delta, const char* finish = "null") {
-  return R"(data: {"id":"c","object":"chat.completion.chunk","model":"m","choices":[{"index":0,)"
-         R"("delta":)" +
-         delta + R"(,"finish_reason":)" + finish + "}]}\n\n";
-}
-
-const std::vector<std::string> kStream = {
-    frame(R"({"role":"assistant","content":""})"), frame(R"({"content":"To be"})"),
-    frame("{}", "\"stop\""),
-    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":10,"
-    "\"total_tokens\":30}}\n\n",
-    "data: [DONE]\n\n"};
-
-class Streams : public Crowd {
- public:
-  Streams() : Crowd() {}
-  void say(CallId call, size_t from, size_t to) {
-    const AttemptId id = asked.at(call).back();
-    auto reader = wire::dialect_named("openai")->stream_reader(Operation::chat);
-    feed(Sent{id});
-    for (size_t i = from; i < to; ++i) {
-      std::vector<StreamEvent> events;
-      reader->feed(kStream[i], events);
-      for (StreamEvent& event : events) feed(Streamed{.attempt = id, .event = std::move(event)});
-    }
-    wait(Duration::zero());
-  }
-  void end(CallId call, Ended how = Ended::replied) {
-    Outcome outcome;
-    outcome.ended = how;
-    outcome.status = 200;
-    feed(Finished{.attempt = asked.at(call).back(), .outcome = outcome});
-    wait(Duration::zero());
-  }
-};
+using Streams = Speaking<Crowd>;
 
 TEST(Flights, AStreamIsGivenWholeToThoseWhoWait) {
   Streams d;
@@ -460,8 +411,8 @@ TEST(Flights, AStreamIsGivenWholeToThoseWhoWait) {
   d.say(first, 0, 3);
   EXPECT_TRUE(d.delivered_to[second].empty());
   d.say(first, 3, 5);
-  d.end(first);
-  EXPECT_EQ(d.delivered_to[second], kStream[0] + kStream[1] + kStream[2] + kStream[4]);
+  d.close(first);
+  EXPECT_EQ(d.delivered_to[second], kSpokenWhole);
   EXPECT_EQ(d.delivered_to[second], d.delivered_to[first]);
   EXPECT_TRUE(d.answer_of(second).streamed);
   EXPECT_EQ(d.answer_of(second).kind, AnswerKind::ok);
@@ -480,8 +431,8 @@ TEST(Flights, OneWhoWaitsForAStreamSeesNothingOfItsBreak) {
   EXPECT_TRUE(d.delivered_to[second].empty());
   ASSERT_TRUE(d.asks(second));
   d.say(second, 0, 5);
-  d.end(second);
-  EXPECT_EQ(d.delivered_to[second], kStream[0] + kStream[1] + kStream[2] + kStream[4]);
+  d.close(second);
+  EXPECT_EQ(d.delivered_to[second], kSpokenWhole);
   EXPECT_TRUE(d.at_rest());
 }
 
@@ -489,8 +440,7 @@ TEST(Flights, OneWhoWaitsForAStreamSeesNothingOfItsBreak) {
 TEST(Flights, AStreamThatHasBegunGoesOn) {
   Streams d;
   const CallId first = d.come_streaming();
-  Request request = Driven::with_body(
-      R"({"model":"main","stream":true,"messages":[{"role":"user","content":"hi"}]})");
+  Request request = spoken_to();
   request.timeout = seconds(20);
   const CallId second = d.come(request);
   d.say(first, 0, 2);
@@ -498,10 +448,10 @@ TEST(Flights, AStreamThatHasBegunGoesOn) {
   ASSERT_TRUE(d.asks(second));
   d.say(second, 0, 2);
   d.say(first, 2, 5);
-  d.end(first);
+  d.close(first);
   EXPECT_FALSE(d.answered(second));
   d.say(second, 2, 5);
-  d.end(second);
+  d.close(second);
   EXPECT_EQ(d.cache_of(second), "miss");
   EXPECT_EQ(d.delivered_to[second], d.delivered_to[first]);
   EXPECT_EQ(d.spent(), kCost + kCost);

@@ -4,7 +4,7 @@
 #include "relay/driven.hpp"
 #include "relay/fake_policies.hpp"
 #include "relay/prometheus.hpp"
-#include "wire/exchange.hpp"
+#include "relay/speaking.hpp"
 
 #include <gtest/gtest.h>
 
@@ -39,10 +39,7 @@ class Keeper : public Driven {
   explicit Keeper(Config config, Duration ttl = seconds(60))
       : Driven(std::move(config), keeping(ttl)) {}
 
-  CallId come(Request request) {
-    ask(std::move(request));
-    return last_call();
-  }
+  using Driven::come;
   CallId come(std::string tenant = "") { return come(request("main", std::move(tenant))); }
   void answer_it(CallId call, const std::string& said = "first") {
     Outcome outcome;
@@ -67,17 +64,9 @@ class Keeper : public Driven {
       }
     }
   }
-  void end(CallId call, Outcome outcome, std::string reply) {
-    const AttemptId id = asked.at(call).back();
-    feed(Sent{id});
-    feed(Finished{
-        .attempt = id, .outcome = std::move(outcome), .reply = Body::take(std::move(reply))});
-    wait(Duration::zero());
-  }
   void keep_one(std::string tenant = "") { answer_it(come(std::move(tenant))); }
 
   CallId own(uint64_t n = 0) const { return kOwnCalls + n; }
-  bool asks(CallId call) { return asked.count(call) > 0; }
   const Answer& of(CallId call) { return answers.at(call); }
   const std::string& cache_of(CallId call) { return of(call).trace->cache; }
   std::string counted(const std::string& result) {
@@ -444,44 +433,9 @@ TEST(StaleIfError, HoldsOnTheRouteThatItWasAskedOf) {
 
 // ---- streams ------------------------------------------------------------------------------------
 
-std::string frame(const std::string& delta, const char* finish = "null") {
-  return R"(data: {"id":"c","object":"chat.completion.chunk","model":"m","choices":[{"index":0,)"
-         R"("delta":)" +
-         delta + R"(,"finish_reason":)" + finish + "}]}\n\n";
-}
-const std::vector<std::string> kStream = {
-    frame(R"({"role":"assistant","content":""})"), frame(R"({"content":"To be"})"),
-    frame("{}", "\"stop\""),
-    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":20,\"completion_tokens\":10,"
-    "\"total_tokens\":30}}\n\n",
-    "data: [DONE]\n\n"};
-const std::string kWhole = kStream[0] + kStream[1] + kStream[2] + kStream[4];
-
-class Streams : public Keeper {
+class Streams : public Speaking<Keeper> {
  public:
-  using Keeper::Keeper;
-  CallId come_streaming() {
-    return come(
-        with_body(R"({"model":"main","stream":true,"messages":[{"role":"user","content":"hi"}]})"));
-  }
-  void say(CallId call, size_t from, size_t to) {
-    const AttemptId id = asked.at(call).back();
-    auto reader = wire::dialect_named("openai")->stream_reader(Operation::chat);
-    feed(Sent{id});
-    for (size_t i = from; i < to; ++i) {
-      std::vector<StreamEvent> events;
-      reader->feed(kStream[i], events);
-      for (StreamEvent& event : events) feed(Streamed{.attempt = id, .event = std::move(event)});
-    }
-    wait(Duration::zero());
-  }
-  void close(CallId call, Ended how = Ended::replied) {
-    Outcome outcome;
-    outcome.ended = how;
-    outcome.status = 200;
-    feed(Finished{.attempt = asked.at(call).back(), .outcome = outcome});
-    wait(Duration::zero());
-  }
+  using Speaking<Keeper>::Speaking;
   void keep_stream() {
     const CallId call = come_streaming();
     say(call, 0, 5);
@@ -494,7 +448,7 @@ TEST(StaleStreams, AreGivenWholeAndMarkedAndRefreshedUnseen) {
   d.keep_stream();
   d.wait(seconds(65));
   const CallId second = d.come_streaming();
-  EXPECT_EQ(d.delivered_to[second], kWhole);
+  EXPECT_EQ(d.delivered_to[second], kSpokenWhole);
   EXPECT_TRUE(d.of(second).streamed && d.of(second).stale);
   EXPECT_EQ(d.heads.back()->cache, "stale");
   EXPECT_EQ(d.heads.back()->age, seconds(65));
@@ -511,10 +465,10 @@ TEST(StaleStreams, AreGivenWholeAndMarkedAndRefreshedUnseen) {
   EXPECT_TRUE(d.delivered_to[d.own()].empty());
   ASSERT_EQ(d.refreshed.size(), 1u);
   EXPECT_EQ(d.refreshed[0].answer.kind, AnswerKind::ok);
-  EXPECT_EQ(d.refreshed[0].answer.body.view(), kWhole);
+  EXPECT_EQ(d.refreshed[0].answer.body.view(), kSpokenWhole);
   EXPECT_EQ(d.refreshed[0].answer.trace->first_token, std::nullopt);
   const CallId third = d.come_streaming();
-  EXPECT_EQ(d.delivered_to[third], kWhole);
+  EXPECT_EQ(d.delivered_to[third], kSpokenWhole);
   EXPECT_EQ(d.cache_of(third), "hit");
   EXPECT_TRUE(d.at_rest());
 }
@@ -526,7 +480,7 @@ TEST(StaleStreams, StandInBeforeAnythingWasDelivered) {
   const CallId second = d.come_streaming();
   d.say(second, 0, 1);  // an opening, kept back
   d.fail_all(second, 500);
-  EXPECT_EQ(d.delivered_to[second], kWhole);
+  EXPECT_EQ(d.delivered_to[second], kSpokenWhole);
   EXPECT_EQ(d.cache_of(second), "stale");
   EXPECT_TRUE(d.of(second).streamed);
   EXPECT_EQ(d.heads.back()->sends, 2);
@@ -543,7 +497,7 @@ TEST(StaleStreams, DoNotGoOnWithWhatAnotherBegan) {
   d.say(second, 0, 2);
   d.close(second, Ended::broken);
   EXPECT_EQ(d.of(second).kind, AnswerKind::stream_interrupted);
-  EXPECT_EQ(d.delivered_to[second], kStream[0] + kStream[1]);
+  EXPECT_EQ(d.delivered_to[second], kSpoken[0] + kSpoken[1]);
   EXPECT_EQ(d.cache_of(second), "miss");
 }
 
