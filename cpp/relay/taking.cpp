@@ -40,19 +40,6 @@ std::optional<Duration> sign_of_life(const Engines& engines, const Call& call, T
   return std::nullopt;
 }
 
-// How long a half-open breaker waits for what its trial has to say: a trial that an outage has
-// swallowed is not to keep everybody waiting. A target nobody knows proves itself all the same: the
-// answer that comes too late for this trial tells how long the next may take.
-Duration trial_time(const Engines& engines, const Call& call, TargetIndex target, Instant now) {
-  return sign_of_life(engines, call, target, now).value_or(kShortestTrial);
-}
-
-// How long an attempt that shows no life counts as work of the provider's: what an incident has
-// swallowed would otherwise hold the few places of a cut pool until its own deadline.
-Duration busy_at_most(const Engines& engines, const Call& call, TargetIndex target, Instant now) {
-  return sign_of_life(engines, call, target, now).value_or(kLongestUnhurried);
-}
-
 // Returns whether it is extra load that no budget pays for.
 bool count_extra(Engines& engines, Call& call, uint32_t candidate, TargetIndex target,
                  Instant now) {
@@ -136,9 +123,12 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
   out.limit = now + limit;
   out.allowed = limit;
   out.free = count_extra(engines, call, index, candidate.target, now);
-  // A trial has that long to show life; a stream's then lasts as long as the stream (streamed()).
-  const Duration lasts =
-      std::max(kShortestTrial, std::min(limit, trial_time(engines, call, candidate.target, now)));
+  const auto life = sign_of_life(engines, call, candidate.target, now);
+  // A trial has that long to show life, or an outage that swallowed it would keep everybody
+  // waiting; a stream's then lasts as long as the stream (streamed()). A target nobody knows proves
+  // itself all the same: the answer that comes too late for this trial tells how long the next may
+  // take.
+  const Duration lasts = std::max(kShortestTrial, std::min(limit, life.value_or(kShortestTrial)));
   auto permit = target.breaker.admit(lasts + kPermitSlack, now);
   assert(permit && "the survey of this instant said that the breaker would admit");
   out.permit = *permit;
@@ -149,8 +139,10 @@ Attempt take(Engines& engines, Call& call, const Survey& survey, const Funding& 
                          call.leases_end(), now);
   assert(out.key && "the survey of this instant said that a key was free");
   out.place = provider.limits.take(out.tokens, call.leases_end(), now);
-  out.in_pool = target.pool->enter(
-      std::min(call.leases_end(), now + busy_at_most(engines, call, candidate.target, now)), now);
+  // What shows no life is work of the provider's no longer: what an incident has swallowed would
+  // otherwise hold the few places of a cut pool until its own deadline.
+  out.in_pool =
+      target.pool->enter(std::min(call.leases_end(), now + life.value_or(kLongestUnhurried)), now);
   auto hold = engines.budget->reserve(call.budget_accounts, funding.hold,
                                       call.deadline + kHoldSlack, engines.unix_ns(now));
   assert(hold && "funding of this instant said that the money fits");
