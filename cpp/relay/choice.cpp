@@ -3,6 +3,7 @@
 #include "relay/json_object.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 
 namespace keel::relay {
@@ -87,7 +88,7 @@ std::string json_of(const Choice& choice, const TargetNames& names, Instant bega
     out.text_or_null("removed", one.removed == Removed::none ? "" : why_not(one));
     one.until != Instant::never() ? out.ms("for_ms", remaining(one.until, choice.at))
                                   : out.null("for_ms");
-    out.number("health_percent", static_cast<int64_t>(one.health * 100 + 0.5));
+    out.number("health_percent", static_cast<int64_t>(std::lround(one.health * 100)));
     out.raw("weight", two_digits("", one.weight)).number("tier", one.tier);
     auto money = [&](std::string_view name, const std::optional<NanoUsd>& amount) {
       amount ? out.number(name, amount->value) : out.null(name);
