@@ -125,7 +125,8 @@ tsan: build/.packages $(VENV)/.ready
 	ctest --test-dir build/tsan --output-on-failure -R '^cpp\.($(subst $(eval) ,|,$(THREADED)))$$'
 	cmake --install build/tsan --component python --prefix build/tsan/site
 	cp -r python/keel build/tsan/site/
-	PYTHONPATH=build/tsan/site LD_PRELOAD=$$(g++ -print-file-name=libtsan.so) \
+	TSAN_OPTIONS=suppressions=tests/python/tsan.supp PYTHONPATH=build/tsan/site \
+	  LD_PRELOAD=$$(g++ -print-file-name=libtsan.so) \
 	  $(VENV)/bin/python tests/python/eight_threads.py build/tsan/site/bin/keeld
 
 # Every target for FUZZ_SECONDS (an hour each), or those of FUZZ_TARGETS; what is learnt stays in

@@ -5,6 +5,7 @@
 #include "base/money.hpp"
 #include "base/time.hpp"
 
+#include <cmath>
 #include <concepts>
 #include <string>
 #include <string_view>
@@ -38,7 +39,7 @@ class Sentence {
   }
   // Two digits behind the point; for a share or a score.
   Sentence& share(double value) {
-    append_decimal(text_, static_cast<int64_t>(value * 100 + 0.5), 2);
+    append_decimal(text_, std::lround(value * 100), 2);
     return *this;
   }
   bool empty() const { return text_.empty(); }

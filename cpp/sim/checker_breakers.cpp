@@ -115,7 +115,8 @@ void Checker::check_flights(Instant now) {
   if (elapsed(flights_seen_, now) < seconds(1)) return;
   flights_seen_ = now;
   std::set<CallId> waiting;
-  for (const auto& [id, watched] : calls_) {
+  for (const auto& entry : calls_) {
+    const CallId id = entry.first;
     const relay::Call* call = simulator_->relay().find(id);
     if (!call || !call->parked || !simulator_->relay().engines().flights.over(call->seat)) continue;
     waiting.insert(id);
