@@ -90,8 +90,7 @@ Duration overhead_of(const relay::Trace& trace, Instant came, Instant now) {
   Instant first = trace.attempts.front().started;  // settled first; a hedge may have begun later
   for (const relay::AttemptRecord& attempt : trace.attempts)
     first = std::min(first, attempt.started);
-  return elapsed(came, first) - trace.waited +
-         elapsed(trace.attempts.back().ended, now);
+  return elapsed(came, first) - trace.waited + elapsed(trace.attempts.back().ended, now);
 }
 
 void add_answer_fields(const relay::Config& config, const relay::Answer& answer, Duration overhead,

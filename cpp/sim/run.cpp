@@ -24,8 +24,9 @@ std::shared_ptr<const relay::Config> bare(const relay::Config& config) {
 
 }  // namespace
 
-Run::Run(std::shared_ptr<const relay::Config> config, relay::PolicySet policies, Scenario scenario,
-         const WorkloadSettings& workload, std::string_view trace, const RunSettings& settings)
+Run::Run(const std::shared_ptr<const relay::Config>& config, relay::PolicySet policies,
+         const Scenario& scenario, const WorkloadSettings& workload, std::string_view trace,
+         const RunSettings& settings)
     : settings_(settings),
       config_(bare(*config)),
       workload_(make_workload(workload, trace, seed_of(settings, 0))),

@@ -32,8 +32,9 @@ struct Progress {
 class Run {
  public:
   // `trace`: of a workload that reads one; it must outlive the run.
-  Run(std::shared_ptr<const relay::Config> config, relay::PolicySet policies, Scenario scenario,
-      const WorkloadSettings& workload, std::string_view trace, const RunSettings& settings);
+  Run(const std::shared_ptr<const relay::Config>& config, relay::PolicySet policies,
+      const Scenario& scenario, const WorkloadSettings& workload, std::string_view trace,
+      const RunSettings& settings);
 
   // To the end, or until `go_on` says no; it is asked now and then. True if it came to the end.
   bool go(const std::function<bool(const Progress&)>& go_on = {});

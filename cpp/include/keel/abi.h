@@ -274,8 +274,8 @@ typedef struct keel_budget {
   uint32_t applies;      /* 0: no budget; the other fields mean nothing */
   uint32_t alert_passed; /* spent_share has reached alert_share in this window */
   uint32_t reserved;
-  double spent_share; /* posted and held, of the limit; may pass 1 after an overrun */
-  double alert_share; /* from here on cheaper models are to stand in */
+  double spent_share;    /* posted and held, of the limit; may pass 1 after an overrun */
+  double alert_share;    /* from here on cheaper models are to stand in */
   int64_t left_nano_usd; /* may be negative after an overrun */
 } keel_budget;
 

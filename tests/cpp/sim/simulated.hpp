@@ -36,8 +36,7 @@ inline std::shared_ptr<const relay::Config> config_of(const std::string& text) {
 
 inline std::string lines_of(const std::vector<relay::Problem>& problems) {
   std::string out;
-  for (const relay::Problem& problem : problems)
-    out += relay::format_problem("it", problem) + "\n";
+  for (const relay::Problem& problem : problems) out += relay::format_problem("it", problem) + "\n";
   return out;
 }
 
