@@ -109,7 +109,7 @@ NightResult run_night(const Night& night, relay::PolicySet policies) {
     result.stale += answer.stale ? 1 : 0;
     result.downgraded += answer.downgraded.empty() ? 0 : 1;
   };
-  simulator.on_refresh = [&](const relay::Answer& answer, Instant) {
+  simulator.on_refresh = [&](const relay::Answer& answer, NanoUsd, Instant) {
     result.refreshed += answer.kind == relay::AnswerKind::ok ? 1 : 0;
   };
   for (const Night::Arrival& arrival : night.arrivals) {

@@ -58,27 +58,37 @@ void Results::called(bool is_retry, Instant now) {
 
 void Results::told(const Told& told, const Arrival& asks, const relay::Answer& answer,
                    Instant now) {
-  Bucket& bucket = series_.at(now);
   ++call_outcomes_[static_cast<size_t>(told.outcome)];
-  sends_ += static_cast<uint64_t>(answer.sends);
-  tries_ += static_cast<uint64_t>(answer.tries);
-  bucket.sends += static_cast<uint64_t>(answer.sends);
-  bucket.posted += answer.cost;
-  bucket.true_bill += told.true_bill;
-  bucket.cached += answer.cached ? 1 : 0;
-  posted_ += answer.cost;
-  if (told.true_bill > answer.cost) unposted_ += told.true_bill - answer.cost;
+  spent(answer, told.true_bill, now);
+  series_.at(now).cached += answer.cached ? 1 : 0;
   const std::string& look = answer.trace->cache;
-  looked_up_ += look == "hit" || look == "miss" || look == "joined" ? 1 : 0;
+  looked_up_ += look == "hit" || look == "miss" || look == "joined" || look == "stale" ? 1 : 0;
   hits_ += answer.cached && look == "hit" ? 1 : 0;
   joined_ += answer.cached && look == "joined" ? 1 : 0;
+  stale_ += answer.cached && look == "stale" ? 1 : 0;
   downgraded_ += answer.downgraded.empty() ? 0 : 1;
   clamped_ += answer.clamped ? 1 : 0;
-  count_attempts(answer);
   if (answer.trace->first_token)
     first_token_.add(elapsed(told.first_arrived, *answer.trace->first_token));
   if (told.last) concluded(told.outcome, told.first_arrived, now);
   if (tables_) add_rows(told, asks, answer, now);
+}
+
+void Results::refreshed(const relay::Answer& answer, NanoUsd true_bill, Instant now) {
+  ++refreshes_;
+  spent(answer, true_bill, now);
+}
+
+void Results::spent(const relay::Answer& answer, NanoUsd true_bill, Instant now) {
+  Bucket& bucket = series_.at(now);
+  sends_ += static_cast<uint64_t>(answer.sends);
+  tries_ += static_cast<uint64_t>(answer.tries);
+  bucket.sends += static_cast<uint64_t>(answer.sends);
+  bucket.posted += answer.cost;
+  bucket.true_bill += true_bill;
+  posted_ += answer.cost;
+  if (true_bill > answer.cost) unposted_ += true_bill - answer.cost;
+  count_attempts(answer);
 }
 
 void Results::count_attempts(const relay::Answer& answer) {

@@ -59,6 +59,9 @@ class Results {
   void asked(Instant now);                  // a user's request
   void called(bool is_retry, Instant now);  // of the relay
   void told(const Told& told, const Arrival& asks, const relay::Answer& answer, Instant now);
+  // A request of the relay's own is over: what it took counts, and no client waited for it. The
+  // tables have clients' calls only.
+  void refreshed(const relay::Answer& answer, NanoUsd true_bill, Instant now);
   // A user's request is over.
   void concluded(UserOutcome outcome, Instant first_arrived, Instant now);
   void noticed(const relay::Notice& notice, Instant now);
@@ -100,6 +103,7 @@ class Results {
 
   nlohmann::ordered_json targets_json(const Ending& ending) const;
   void add_told(nlohmann::ordered_json& out) const;
+  void spent(const relay::Answer& answer, NanoUsd true_bill, Instant now);
   void count_attempts(const relay::Answer& answer);
   void add_rows(const Told& told, const Arrival& asks, const relay::Answer& answer, Instant now);
   int32_t code(std::unordered_map<std::string, int32_t>& codes, const std::string& name);
@@ -108,7 +112,8 @@ class Results {
   bool tables_;
   uint64_t asked_ = 0, concluded_ = 0, calls_ = 0, client_retries_ = 0;
   uint64_t sends_ = 0, tries_ = 0, retries_ = 0, failovers_ = 0;
-  uint64_t looked_up_ = 0, hits_ = 0, joined_ = 0, downgraded_ = 0, clamped_ = 0;
+  uint64_t looked_up_ = 0, hits_ = 0, joined_ = 0, stale_ = 0, refreshes_ = 0;
+  uint64_t downgraded_ = 0, clamped_ = 0;
   std::array<uint64_t, kOutcomeCount> outcomes_{}, call_outcomes_{};
   DurationQuantiles latency_, first_token_;
   std::vector<PerTarget> targets_;

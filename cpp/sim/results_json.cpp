@@ -134,10 +134,10 @@ std::string Results::json(const Ending& ending) const {
                   {"failovers", failovers_}};
   out["latency_s"] = quantiles_of(latency_);
   out["first_token_s"] = quantiles_of(first_token_);
-  out["cache"] = {{"looked_up", looked_up_},
-                  {"hits", hits_},
-                  {"joined", joined_},
-                  {"hit_rate", ratio(hits_ + joined_, looked_up_)}};
+  out["cache"] = {
+      {"looked_up", looked_up_}, {"hits", hits_},
+      {"joined", joined_},       {"stale", stale_},
+      {"refreshes", refreshes_}, {"hit_rate", ratio(hits_ + joined_ + stale_, looked_up_)}};
   out["downgraded"] = downgraded_;
   out["clamped"] = clamped_;
   NanoUsd billed;

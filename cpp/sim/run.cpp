@@ -41,6 +41,10 @@ Run::Run(const std::shared_ptr<const relay::Config>& config, relay::PolicySet po
     clients_.answered(call, answer, simulator_.truth_of(call), now);
     look_at_budgets();
   };
+  simulator_.on_refresh = [this](const relay::Answer& answer, NanoUsd true_bill, Instant now) {
+    results_.refreshed(answer, true_bill, now);
+    look_at_budgets();
+  };
   simulator_.on_notice = [this](const relay::Notice& notice, Instant now) {
     results_.noticed(notice, now);
   };

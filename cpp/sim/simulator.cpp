@@ -299,7 +299,9 @@ void Simulator::carry_out(relay::Refreshed& refreshed) {
   fold(static_cast<uint64_t>(refreshed.answer.cost.value));
   fold(static_cast<uint64_t>(refreshed.answer.status));
   if (checker_) checker_->refreshed(refreshed, clock_);
-  if (on_refresh) on_refresh(refreshed.answer, now_);
+  const auto bounds = bounds_.find(refreshed.call);  // none: it was never sent
+  const NanoUsd bill = bounds == bounds_.end() ? NanoUsd{} : bounds->second.true_bill;
+  if (on_refresh) on_refresh(refreshed.answer, bill, now_);
   bounds_.erase(refreshed.call);
 }
 

@@ -71,7 +71,8 @@ class Simulator {
   std::function<std::optional<ProbeResult>(const relay::Probe&, Instant)> probe_script;
 
   std::function<void(CallId, const relay::Answer&, Instant)> on_answer;
-  std::function<void(const relay::Answer&, Instant)> on_refresh;  // of the relay's own calls
+  // Of the relay's own calls; the amount is what the providers really charge for it.
+  std::function<void(const relay::Answer&, NanoUsd, Instant)> on_refresh;
   std::function<void(const relay::Notice&, Instant)> on_notice;
 
   const relay::Relay& relay() const { return relay_; }

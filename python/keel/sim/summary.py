@@ -126,8 +126,11 @@ class Summary(NamedTuple):
     hits: int
     joined: int
     """Given the answer of an equal request that was open."""
+    stale: int
+    refreshes: int
+    """Requests of the relay's own for what it gave out stale: in sends and cost, in no call."""
     hit_rate: float
-    """Hits and joined, of those looked up."""
+    """Hits, joined and stale, of those looked up."""
     downgraded: int
     """Answered by a cheaper model because money was short."""
     clamped: int
@@ -207,6 +210,8 @@ def read_summary(text: str) -> Summary:
         looked_up=cache["looked_up"],
         hits=cache["hits"],
         joined=cache["joined"],
+        stale=cache["stale"],
+        refreshes=cache["refreshes"],
         hit_rate=cache["hit_rate"],
         downgraded=d["downgraded"],
         clamped=d["clamped"],

@@ -58,6 +58,7 @@ def summary_text(summary: Summary) -> str:
         lines.append(
             f"  cache           {share(s.hit_rate)} of {s.looked_up:,} looked up: "
             f"{s.hits:,} stored, {s.joined:,} joined"
+            + (f", {s.stale:,} stale; {s.refreshes:,} refreshed" if s.stale else "")
         )
     if s.downgraded or s.clamped:
         lines.append(f"  money was short {s.downgraded:,} downgraded, {s.clamped:,} clamped")

@@ -265,6 +265,27 @@ TEST(Run, TheTablesAgreeWithTheSummary) {
                column);
 }
 
+TEST(Run, WhatTheRelayAsksForItselfIsInTheSums) {
+  std::string config = kTwo;
+  config.replace(config.find("timeout: 120s"), 13,
+                 "timeout: 120s, cache: {ttl: 60s, stale_while_revalidate: 10m}");
+  Simulated run(config, "{defaults: {errors: {503: 0.05}}}",
+                "{kind: poisson, rate: 1, requests: 2000, repeat_share: 0.8, repeat_pool: 5, "
+                "deterministic_share: 1}",
+                kWatched);
+  const auto& cache = run.summary["cache"];
+  EXPECT_GT(cache["stale"], 20);
+  EXPECT_GT(cache["refreshes"], 20);
+  EXPECT_LE(cache["refreshes"], cache["stale"]);
+  const auto& money = run.summary["money"];
+  EXPECT_EQ(money["posted_nano_usd"], money["true_bill_nano_usd"]) << "all usage was told";
+  EXPECT_EQ(money["unposted_nano_usd"], 0);
+  int64_t sends = 0;
+  for (const auto& target : run.summary["targets"]) sends += target["sends"].get<int64_t>();
+  EXPECT_EQ(sends, run.summary["sends"]["count"]);
+  EXPECT_GT(cache["hit_rate"], 0.6);
+}
+
 TEST(Run, AnAzureTraceIsAskedAsItStands) {
   std::string trace = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
   for (int i = 0; i < 60; ++i)
