@@ -127,6 +127,7 @@ class Summary(NamedTuple):
     joined: int
     """Given the answer of an equal request that was open."""
     stale: int
+    """Given an answer past its time, as the route allows."""
     refreshes: int
     """Requests of the relay's own for what it gave out stale: in sends and cost, in no call."""
     hit_rate: float

@@ -51,6 +51,7 @@ Trace full() {
   record.posted = {15};
   record.estimated = true;
   record.hedge = true;
+  record.free = true;
   Considered known;
   known.target = 16;
   known.removed = Removed::money;
